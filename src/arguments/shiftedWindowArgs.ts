@@ -1,0 +1,151 @@
+import { checkDims, checkFinite, checkInteger, checkObject, checkTensor, message } from '../tensor/check.js';
+import { product, type TensorLike } from '../tensor/tensor.js';
+import { type CheckedTensor, checkLogitScale } from './attentionArgs.js';
+
+/** One size for both axes, or `[height, width]`. */
+export type Size = number | readonly [number, number];
+
+/** Arguments of `shiftedWindowAttention`. */
+export interface ShiftedWindowArgs {
+  /** `[B, Himg, Wimg, 3C]`, channels ordered q|k|v, each head-major: what Swin's `qkv` Linear returns. */
+  readonly qkv: TensorLike;
+  readonly numHeads: number;
+  readonly windowSize: Size;
+  /** Cyclic shift towards the origin, 0 by default; smaller than the window. */
+  readonly shiftSize?: Size | undefined;
+  /** `[numHeads, L, L]`. */
+  readonly relativePositionBias?: TensorLike | undefined;
+  /** Factor of the scores; `headDim ** -0.5` when absent. */
+  readonly scale?: number | undefined;
+  /** `[numHeads]` or `[numHeads, 1, 1]`: cosine attention. */
+  readonly logitScale?: TensorLike | undefined;
+  /** The q|k|v of a padded token, `[3C]`; zeros when absent. */
+  readonly paddingQkv?: TensorLike | undefined;
+}
+
+/** Where the windows of an image lie: sizes in tokens, after padding. */
+export interface WindowGrid {
+  readonly windowSize: readonly [number, number];
+  /** The shift that is carried out: 0 along an axis that one window covers. */
+  readonly shiftSize: readonly [number, number];
+  readonly paddedHeight: number;
+  readonly paddedWidth: number;
+  /** Windows of one image. */
+  readonly nW: number;
+  /** Tokens of one window. */
+  readonly L: number;
+}
+
+export interface CheckedShiftedWindowArgs {
+  readonly B: number;
+  readonly Himg: number;
+  readonly Wimg: number;
+  readonly C: number;
+  readonly numHeads: number;
+  readonly headDim: number;
+  readonly grid: WindowGrid;
+  readonly qkv: CheckedTensor;
+  readonly relativePositionBias: CheckedTensor | undefined;
+  readonly logitScale: CheckedTensor | undefined;
+  readonly paddingQkv: CheckedTensor | undefined;
+  readonly scale: number | undefined;
+}
+
+/** Both axes of a window: integers ≥ 1. */
+export function checkWindowSize(windowSize: Size): [number, number] {
+  const size = checkPair('windowSize', windowSize, 1);
+  if (!Number.isSafeInteger(product(size) ** 2)) {
+    throw new RangeError(message('windowSize', 'a window whose L × L fits an index', windowSize));
+  }
+  return size;
+}
+
+/** Both axes of a shift: integers from 0, smaller than the window. */
+export function checkShiftSize(shiftSize: Size, windowSize: readonly [number, number]): [number, number] {
+  const shift = checkPair('shiftSize', shiftSize, 0);
+  if (shift[0] >= windowSize[0] || shift[1] >= windowSize[1]) {
+    throw new RangeError(message('shiftSize', `less than windowSize [${windowSize.join(', ')}]`, shiftSize));
+  }
+  return shift;
+}
+
+/**
+ * The grid of windows over an image padded (bottom, right) up to a multiple of the window.
+ * The shift falls away along an axis whose window is at least the padded size
+ * (torchvision, `shifted_window_attention`).
+ */
+export function windowGrid(
+  Himg: number,
+  Wimg: number,
+  windowSize: readonly [number, number],
+  shiftSize: readonly [number, number],
+): WindowGrid {
+  const [Wh, Ww] = windowSize;
+  const paddedHeight = Math.ceil(Himg / Wh) * Wh;
+  const paddedWidth = Math.ceil(Wimg / Ww) * Ww;
+  return {
+    windowSize,
+    shiftSize: [Wh >= paddedHeight ? 0 : shiftSize[0], Ww >= paddedWidth ? 0 : shiftSize[1]],
+    paddedHeight,
+    paddedWidth,
+    nW: (paddedHeight / Wh) * (paddedWidth / Ww),
+    L: Wh * Ww,
+  };
+}
+
+/**
+ * Checks every argument of `shiftedWindowAttention` against the others.
+ * @throws TypeError for a wrong type or `scale` beside `logitScale`; RangeError for sizes that disagree.
+ */
+export function checkShiftedWindowArgs(args: ShiftedWindowArgs): CheckedShiftedWindowArgs {
+  checkObject('args', args);
+  const legend = '[B, Himg, Wimg, 3C]';
+  const qkv = checkDims('qkv', args.qkv, legend, [undefined, undefined, undefined, undefined]);
+  const [B, Himg, Wimg, channels] = qkv.dims as [number, number, number, number];
+  const numHeads = checkInteger('numHeads', args.numHeads, 1);
+  if (Himg < 1 || Wimg < 1 || channels < 1 || channels % (3 * numHeads) !== 0) {
+    const expected = `dims ${legend} with Himg, Wimg ≥ 1 and C a multiple of numHeads = ${numHeads}`;
+    throw new RangeError(message('qkv', expected, `[${qkv.dims.join(', ')}]`));
+  }
+  const C = channels / 3;
+  const windowSize = checkWindowSize(args.windowSize);
+  const grid = windowGrid(Himg, Wimg, windowSize, checkShiftSize(args.shiftSize ?? 0, windowSize));
+  const { relativePositionBias: bias, logitScale, paddingQkv, scale } = args;
+  if (scale !== undefined && logitScale !== undefined) {
+    throw new TypeError('"scale" expected to be absent beside "logitScale": cosine attention takes its factor from it');
+  }
+  return {
+    B,
+    Himg,
+    Wimg,
+    C,
+    numHeads,
+    headDim: C / numHeads,
+    grid,
+    qkv,
+    relativePositionBias:
+      bias === undefined
+        ? undefined
+        : checkDims('relativePositionBias', bias, '[numHeads, L, L]', [numHeads, grid.L, grid.L]),
+    logitScale: logitScale === undefined ? undefined : checkLogitScale(logitScale, numHeads),
+    paddingQkv: paddingQkv === undefined ? undefined : checkDims('paddingQkv', paddingQkv, '[3C]', [channels]),
+    scale: scale === undefined ? undefined : checkFinite('scale', scale),
+  };
+}
+
+/** `checkTensor` of exactly `rank` axes, with every size but the first at least 1. */
+export function checkRank(name: string, value: unknown, legend: string, rank: number): CheckedTensor {
+  const tensor = checkTensor(name, value);
+  if (tensor.dims.length !== rank || tensor.dims.slice(1).some((dim) => dim < 1)) {
+    throw new RangeError(message(name, `dims ${legend}, all but the first ≥ 1`, `[${tensor.dims.join(', ')}]`));
+  }
+  return tensor;
+}
+
+function checkPair(name: string, value: Size, min: number): [number, number] {
+  if (typeof value === 'number') return [checkInteger(name, value, min), value];
+  if (!Array.isArray(value) || value.length !== 2) {
+    throw new TypeError(message(name, 'a number or [height, width]', value));
+  }
+  return [checkInteger(`${name}[0]`, value[0], min), checkInteger(`${name}[1]`, value[1], min)];
+}

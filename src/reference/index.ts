@@ -1,0 +1,13 @@
+export type { AttentionArgs, AttentionBackwardArgs } from '../arguments/attentionArgs.js';
+export type { ShiftedWindowArgs, Size } from '../arguments/shiftedWindowArgs.js';
+export { type ContinuousPositionBiasArgs, continuousPositionBias } from './continuousPositionBias.js';
+export { cyclicShift } from './cyclicShift.js';
+export { flashWindowAttention } from './flashWindowAttention.js';
+export { flashWindowAttentionBackward } from './flashWindowAttentionBackward.js';
+export type { Gradients } from './gradients.js';
+export { relativePositionBias, relativePositionIndex } from './relativePositionBias.js';
+export { shiftedWindowAttention } from './shiftedWindowAttention.js';
+export { shiftedWindowMask } from './shiftedWindowMask.js';
+export { type ReferenceOutput, windowAttention } from './windowAttention.js';
+export { windowAttentionBackward } from './windowAttentionBackward.js';
+export { windowPartition, windowReverse } from './windowPartition.js';

@@ -1,0 +1,2 @@
+export { readSafetensors, type SafetensorsFile } from './readSafetensors.js';
+export { writeSafetensors } from './writeSafetensors.js';
