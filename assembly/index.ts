@@ -1,0 +1,6 @@
+export { windowAttention, windowAttentionScratch } from './windowAttention';
+
+/** First byte of memory that the kernels leave to the caller. */
+export function heapBase(): usize {
+  return __heap_base;
+}

@@ -1,0 +1,109 @@
+import { scorePanel1, scorePanel4, scorePanel5, valuePanel1, valuePanel4, valuePanel5 } from '../build/assembly/tiles';
+import { packKeys } from './packKeys';
+import { packValues } from './packValues';
+import { inverseRowNorms, scaleRows } from './rowNorms';
+import { softmaxRows } from './softmaxRows';
+
+/** Bytes after each array that kernels may read, and never use. */
+export const SLACK: usize = 64;
+
+const MAX_TILE_ROWS = 5;
+
+/** Bytes of scratch that `windowAttention` needs for windows of L tokens and heads of D features. */
+export function windowAttentionScratch(L: i32, D: i32): usize {
+  const rows = <usize>((L + 7) & ~7) << 2;
+  const features = <usize>((D + 7) & ~7);
+  return (
+    rows * <usize>MAX_TILE_ROWS + // S of one panel of queries
+    rows * 3 + // 1/Σ, factors of q and of k
+    rows * <usize>D + // Kᵀ
+    (<usize>L << 2) * features + // V
+    (<usize>L << 2) * <usize>D + // scaled q
+    SLACK * 6
+  );
+}
+
+/**
+ * Flash Window Attention, forward: `windowHeads` pairs of window and head, the first being number `first` of [B, H].
+ *
+ * q, k, v, o: (windowHeads, L, D). bias: (H, L, L) or 0. mask: (nW, L, L) or 0. lse: (windowHeads, L) or 0.
+ * logitFactors: (H), `exp(min(logitScale, ln 100))`, selects cosine attention; 0 for `scale`.
+ *
+ * The report keeps a window's whole S on chip (arXiv 2501.06480, Algorithm 1); here that is S of one panel of up to 5
+ * queries against all L keys, which stays in L1 from Q Kᵀ to P V.
+ */
+export function windowAttention(
+  windowHeads: i32,
+  first: i32,
+  H: i32,
+  L: i32,
+  D: i32,
+  nW: i32,
+  q: usize,
+  k: usize,
+  v: usize,
+  bias: usize,
+  mask: usize,
+  o: usize,
+  lse: usize,
+  scale: f32,
+  logitFactors: usize,
+  scratch: usize,
+): void {
+  const rowBytes = <usize>D << 2;
+  const windowBytes = <usize>L * rowBytes;
+  const scoreBytes = (<usize>L * <usize>L) << 2;
+  const sStride = <usize>((L + 7) & ~7) << 2;
+  const s = scratch;
+  const inverse = s + <usize>MAX_TILE_ROWS * sStride;
+  const qFactors = inverse + sStride;
+  const kFactors = qFactors + sStride;
+  const keys = kFactors + sStride + SLACK;
+  const values = keys + sStride * <usize>D + SLACK;
+  const scaledQ = values + <usize>L * (<usize>((D + 7) & ~7) << 2) + SLACK;
+
+  // L = 4 · fours + 5 · fives + ones
+  let fives = L & 3;
+  if (fives * 5 > L) fives = 0;
+  const endOfFours = (L - fives * 5) & ~3;
+  const endOfFives = endOfFours + fives * 5;
+
+  for (let i = 0; i < windowHeads; i++) {
+    const h = (first + i) % H;
+    const b = (first + i) / H;
+    const biasOfHead = bias ? bias + <usize>h * scoreBytes : 0;
+    const maskOfWindow = mask ? mask + <usize>(b % nW) * scoreBytes : 0;
+    let queries = q;
+    if (logitFactors) {
+      inverseRowNorms(k, L, D, 1, kFactors);
+      packKeys(k, L, D, 1, kFactors, keys);
+      inverseRowNorms(q, L, D, load<f32>(logitFactors + (h << 2)), qFactors);
+      scaleRows(q, L, D, qFactors, scaledQ);
+      queries = scaledQ;
+    } else {
+      packKeys(k, L, D, scale, 0, keys);
+    }
+    packValues(v, L, D, values);
+    let rows = 5;
+    for (let row = 0; row < L; row += rows) {
+      rows = row < endOfFours ? 4 : row < endOfFives ? 5 : 1;
+      const a = queries + <usize>row * rowBytes;
+      const offset = (<usize>row * <usize>L) << 2;
+      const biasRows = bias ? biasOfHead + offset : 0;
+      const maskRows = mask ? maskOfWindow + offset : 0;
+      if (rows == 5) scorePanel5(a, rowBytes, keys, D, L, biasRows, maskRows, s, sStride);
+      else if (rows == 4) scorePanel4(a, rowBytes, keys, D, L, biasRows, maskRows, s, sStride);
+      else scorePanel1(a, rowBytes, keys, D, L, biasRows, maskRows, s, sStride);
+      softmaxRows(s, sStride, rows, L, inverse, lse ? lse + (row << 2) : 0);
+      const out = o + <usize>row * rowBytes;
+      if (rows == 5) valuePanel5(s, sStride, values, L, D, inverse, out, rowBytes);
+      else if (rows == 4) valuePanel4(s, sStride, values, L, D, inverse, out, rowBytes);
+      else valuePanel1(s, sStride, values, L, D, inverse, out, rowBytes);
+    }
+    q += windowBytes;
+    k += windowBytes;
+    v += windowBytes;
+    o += windowBytes;
+    if (lse) lse += <usize>L << 2;
+  }
+}

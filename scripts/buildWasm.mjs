@@ -1,0 +1,14 @@
+// Compiles assembly/ to build/wasm/*.wasm, once with plain SIMD and once with relaxed SIMD.
+import asc from 'assemblyscript/asc';
+import './generateTiles.mjs';
+
+const common = ['-O3', '--converge', '--noAssert', '--runtime', 'stub', '--enable', 'simd', '--disableWarning', '112'];
+
+/** @param {string[]} flags */
+async function compile(flags) {
+  const { error, stderr } = await asc.main([...flags, ...common]);
+  if (error) throw new Error(`${error.message}\n${stderr}`);
+}
+
+await compile(['assembly/index.ts', '-o', 'build/wasm/simd.wasm', '-t', 'build/wasm/simd.wat']);
+await compile(['assembly/index.ts', '-o', 'build/wasm/relaxed-simd.wasm', '--enable', 'relaxed-simd']);
