@@ -36,24 +36,120 @@ export function softmaxRows(s: usize, sStride: usize, rows: i32, L: i32, inverse
   const k = L > 1 ? 32 - clz(L - 1) : 0;
   const rounder = f32x4.splat(ROUNDER + <f32>(<i32>127 - k));
   const lowest = f32x4.splat(<f32>(<i32>127 - k) * -0.6931472);
-  const vectors = <usize>((L + 3) >> 2) << 4;
-  for (let i = 0; i < rows; i++) {
-    const end = s + vectors;
-    let max = v128.load(s);
-    for (let at = s + 16; at < end; at += 16) max = f32x4.pmax(max, v128.load(at));
-    const rowMax = maxOfLanes(max);
-    max = f32x4.splat(rowMax == -Infinity ? 0 : rowMax);
-    let sum = f32x4.splat(0);
-    for (let at = s; at < end; at += 16) {
-      const p = expOfNonPositive(f32x4.sub(v128.load(at), max), rounder, lowest);
-      v128.store(at, p);
-      sum = f32x4.add(sum, p);
-    }
-    const total = sumOfLanes(sum);
-    store<f32>(inverse + (i << 2), total == 0 ? 0 : 1 / total);
-    if (lse) {
-      store<f32>(lse + (i << 2), rowMax == -Infinity ? rowMax : rowMax + <f32>(NativeMath.log(total) + <f64>k * NativeMath.LN2));
-    }
-    s += sStride;
+  const bytes = <usize>((L + 3) >> 2) << 4;
+  let row = 0;
+  for (; row + 4 <= rows; row += 4) {
+    softmaxFourRows(s, sStride, bytes, rounder, lowest, k, inverse, lse);
+    s += sStride << 2;
+    inverse += 16;
+    if (lse) lse += 16;
   }
+  for (; row < rows; row++) {
+    softmaxOneRow(s, bytes, rounder, lowest, k, inverse, lse);
+    s += sStride;
+    inverse += 4;
+    if (lse) lse += 4;
+  }
+}
+
+/** Four rows side by side: what the chains share, constants above all, is loaded once for all of them. */
+// @ts-ignore: decorator
+@inline
+function softmaxFourRows(
+  s0: usize,
+  sStride: usize,
+  bytes: usize,
+  rounder: v128,
+  lowest: v128,
+  k: i32,
+  inverse: usize,
+  lse: usize,
+): void {
+  const s1 = s0 + sStride;
+  const s2 = s1 + sStride;
+  const s3 = s2 + sStride;
+  let max0 = v128.load(s0);
+  let max1 = v128.load(s1);
+  let max2 = v128.load(s2);
+  let max3 = v128.load(s3);
+  for (let at: usize = 16; at < bytes; at += 16) {
+    max0 = f32x4.pmax(max0, v128.load(s0 + at));
+    max1 = f32x4.pmax(max1, v128.load(s1 + at));
+    max2 = f32x4.pmax(max2, v128.load(s2 + at));
+    max3 = f32x4.pmax(max3, v128.load(s3 + at));
+  }
+  const rowMax0 = maxOfLanes(max0);
+  const rowMax1 = maxOfLanes(max1);
+  const rowMax2 = maxOfLanes(max2);
+  const rowMax3 = maxOfLanes(max3);
+  max0 = finiteOrZero(rowMax0);
+  max1 = finiteOrZero(rowMax1);
+  max2 = finiteOrZero(rowMax2);
+  max3 = finiteOrZero(rowMax3);
+  let sum0 = f32x4.splat(0);
+  let sum1 = sum0;
+  let sum2 = sum0;
+  let sum3 = sum0;
+  for (let at: usize = 0; at < bytes; at += 16) {
+    const p0 = expOfNonPositive(f32x4.sub(v128.load(s0 + at), max0), rounder, lowest);
+    const p1 = expOfNonPositive(f32x4.sub(v128.load(s1 + at), max1), rounder, lowest);
+    const p2 = expOfNonPositive(f32x4.sub(v128.load(s2 + at), max2), rounder, lowest);
+    const p3 = expOfNonPositive(f32x4.sub(v128.load(s3 + at), max3), rounder, lowest);
+    v128.store(s0 + at, p0);
+    v128.store(s1 + at, p1);
+    v128.store(s2 + at, p2);
+    v128.store(s3 + at, p3);
+    sum0 = f32x4.add(sum0, p0);
+    sum1 = f32x4.add(sum1, p1);
+    sum2 = f32x4.add(sum2, p2);
+    sum3 = f32x4.add(sum3, p3);
+  }
+  finishRow(sumOfLanes(sum0), rowMax0, k, inverse, lse);
+  finishRow(sumOfLanes(sum1), rowMax1, k, inverse + 4, lse ? lse + 4 : 0);
+  finishRow(sumOfLanes(sum2), rowMax2, k, inverse + 8, lse ? lse + 8 : 0);
+  finishRow(sumOfLanes(sum3), rowMax3, k, inverse + 12, lse ? lse + 12 : 0);
+}
+
+// @ts-ignore: decorator
+@inline
+function softmaxOneRow(
+  s: usize,
+  bytes: usize,
+  rounder: v128,
+  lowest: v128,
+  k: i32,
+  inverse: usize,
+  lse: usize,
+): void {
+  let max = v128.load(s);
+  for (let at: usize = 16; at < bytes; at += 16) max = f32x4.pmax(max, v128.load(s + at));
+  const rowMax = maxOfLanes(max);
+  max = finiteOrZero(rowMax);
+  let sum = f32x4.splat(0);
+  for (let at: usize = 0; at < bytes; at += 16) {
+    const p = expOfNonPositive(f32x4.sub(v128.load(s + at), max), rounder, lowest);
+    v128.store(s + at, p);
+    sum = f32x4.add(sum, p);
+  }
+  finishRow(sumOfLanes(sum), rowMax, k, inverse, lse);
+}
+
+/** The row's maximum in every lane; 0 for a row of −∞ alone, so that its differences are −∞ and not NaN. */
+// @ts-ignore: decorator
+@inline
+function finiteOrZero(rowMax: f32): v128 {
+  return f32x4.splat(rowMax == -Infinity ? 0 : rowMax);
+}
+
+// @ts-ignore: decorator
+@inline
+function finishRow(sum: f32, rowMax: f32, k: i32, inverse: usize, lse: usize): void {
+  store<f32>(inverse, sum == 0 ? 0 : 1 / sum);
+  if (lse) store<f32>(lse, logSumExp(sum, rowMax, k));
+}
+
+/** `max + ln(2^k Σ)`; −∞ for a row of −∞ alone. */
+function logSumExp(sum: f32, rowMax: f32, k: i32): f32 {
+  if (rowMax == -Infinity) return rowMax;
+  return rowMax + <f32>(NativeMath.log(sum) + <f64>k * NativeMath.LN2);
 }
