@@ -9,18 +9,13 @@ export const SLACK: usize = 64;
 
 const MAX_TILE_ROWS = 5;
 
-/** Bytes of scratch that `windowAttention` needs for windows of L tokens and heads of D features. */
-export function windowAttentionScratch(L: i32, D: i32): usize {
-  const rows = <usize>((L + 7) & ~7) << 2;
-  const features = <usize>((D + 7) & ~7);
-  return (
-    rows * <usize>MAX_TILE_ROWS + // S of one panel of queries
-    rows * 3 + // 1/Σ, factors of q and of k
-    rows * <usize>D + // Kᵀ
-    (<usize>L << 2) * features + // V
-    (<usize>L << 2) * <usize>D + // scaled q
-    SLACK * 6
-  );
+/** Bytes of scratch that `windowAttention` needs for windows of L tokens and heads of D features; f64 cannot overflow. */
+export function windowAttentionScratch(L: i32, D: i32): f64 {
+  const length = <f64>L + 7;
+  const features = <f64>D + 7;
+  const rows = <f64>MAX_TILE_ROWS + 3; // S of one panel of queries; 1/Σ, factors of q and of k
+  const matrices: f64 = 3; // Kᵀ, V, scaled q
+  return 4 * (rows * length + matrices * length * features) + 6 * <f64>SLACK;
 }
 
 /**

@@ -26,7 +26,9 @@ function product(rows, vectors) {
   return [
     ...range(rows).map((r) => `let a${r} = a + ${r} * aStride;`),
     ...range(rows).flatMap((r) => range(vectors).map((v) => `let c${r}${v} = f32x4.splat(0);`)),
-    `let ${range(vectors).map((v) => `b${v}: v128`).join(', ')}, x: v128;`,
+    `let ${range(vectors)
+      .map((v) => `b${v}: v128`)
+      .join(', ')}, x: v128;`,
     'let b = panel, left = depth;',
     'while (true) {',
     ...range(UNROLL).flatMap((u) => [...step(u), `if (left == ${u + 1}) break;`]),

@@ -14,7 +14,13 @@ export function chunksOf(D: number, chunkDim: number): Chunk[] {
 }
 
 /** Copies one chunk of the (L, D) matrix at `offset` of `x` to an (L, width) matrix: the load into on-chip memory. */
-export function loadChunk(x: Float64Array, offset: number, L: number, D: number, { start, width }: Chunk): Float64Array {
+export function loadChunk(
+  x: Float64Array,
+  offset: number,
+  L: number,
+  D: number,
+  { start, width }: Chunk,
+): Float64Array {
   const chunk = new Float64Array(L * width);
   for (let i = 0; i < L; i++) {
     const from = offset + i * D + start;

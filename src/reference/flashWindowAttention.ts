@@ -29,7 +29,9 @@ export const DEFAULT_CHUNK_DIM = 16;
  * Source: arXiv 2501.06480, Algorithm 1.
  * @throws TypeError and RangeError as `windowAttention`, and for a `chunkDim` that is no integer ≥ 1.
  */
-export function flashWindowAttention(args: AttentionArgs & { readonly chunkDim?: number | undefined }): ReferenceOutput {
+export function flashWindowAttention(
+  args: AttentionArgs & { readonly chunkDim?: number | undefined },
+): ReferenceOutput {
   const checked = checkAttentionArgs(args);
   const { B, H, L, D } = checked;
   const chunks = chunksOf(D, checkInteger('chunkDim', args.chunkDim ?? DEFAULT_CHUNK_DIM, 1));

@@ -91,5 +91,7 @@ export function flashWindowAttentionBackward(
 
 /** `loadChunk` with each row divided by its norm. */
 function loadUnitChunk(x: Float64Array, at: number, norms: Float64Array, D: number, chunk: Chunk): Float64Array {
-  return loadChunk(x, at, norms.length, D, chunk).map((value, i) => value / (norms[Math.floor(i / chunk.width)] as number));
+  return loadChunk(x, at, norms.length, D, chunk).map(
+    (value, i) => value / (norms[Math.floor(i / chunk.width)] as number),
+  );
 }

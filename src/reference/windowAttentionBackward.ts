@@ -1,5 +1,5 @@
 import { type AttentionBackwardArgs, checkAttentionBackwardArgs } from '../arguments/attentionArgs.js';
-import { float64Tensor, type Tensor, toFloat64 } from '../tensor/tensor.js';
+import { type Tensor, toFloat64 } from '../tensor/tensor.js';
 import { type Gradients, gradientTensors, normalizeBackward, softmaxBackward } from './gradients.js';
 import { float64Problem, rowNorms, softmaxRows } from './scores.js';
 import { attentionScores } from './windowAttention.js';

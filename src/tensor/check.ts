@@ -49,7 +49,8 @@ export function checkDims(
   expected: readonly (number | undefined)[],
 ): TensorLike & { readonly type: FloatType } {
   const tensor = checkTensor(name, value);
-  const fits = tensor.dims.length === expected.length && expected.every((e, i) => e === undefined || e === tensor.dims[i]);
+  const fits =
+    tensor.dims.length === expected.length && expected.every((e, i) => e === undefined || e === tensor.dims[i]);
   if (!fits) {
     const wanted = expected.map((size) => size ?? '?').join(', ');
     throw new RangeError(message(name, `dims ${legend} = [${wanted}]`, `[${tensor.dims.join(', ')}]`));
@@ -108,6 +109,7 @@ function floatType(name: string, data: unknown, type: unknown): FloatType {
     data instanceof Float32Array ? 'float32' : data instanceof Float64Array ? 'float64' : undefined;
   if (data instanceof Uint16Array) return type as FloatType;
   const own = natural ?? 'float16';
-  if (type !== undefined && type !== own) throw new TypeError(message(`${name}.type`, `"${own}" for its array`, describe(type)));
+  if (type !== undefined && type !== own)
+    throw new TypeError(message(`${name}.type`, `"${own}" for its array`, describe(type)));
   return own;
 }

@@ -1,0 +1,18 @@
+import type { AttentionBackwardArgs, CheckedAttentionArgs } from '../arguments/attentionArgs.js';
+import type { ShiftedWindowArgs } from '../arguments/shiftedWindowArgs.js';
+import type { Tensor } from '../tensor/tensor.js';
+import type { Output } from './output.js';
+import type { BackwardOutput, WindowAttention } from './windowAttention.js';
+
+/** One way to compute; arguments come checked, or are checked by the reference underneath. */
+export interface Backend {
+  readonly name: WindowAttention['backend'];
+  readonly simd: WindowAttention['simd'];
+  readonly threads: number;
+  /** Writes the output, and logsumexp of the rows (B, H, L) where `lse` is given. */
+  forward(args: CheckedAttentionArgs, output: Output, lse: Float32Array | undefined): void;
+  backward(args: AttentionBackwardArgs): BackwardOutput;
+  shiftedWindowAttention(args: ShiftedWindowArgs): Tensor<Float32Array>;
+  tensor(dims: readonly number[]): Tensor<Float32Array>;
+  dispose(): void;
+}

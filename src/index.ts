@@ -1,0 +1,12 @@
+export type { AttentionArgs, AttentionBackwardArgs } from './arguments/attentionArgs.js';
+export type { ShiftedWindowArgs, Size } from './arguments/shiftedWindowArgs.js';
+export { createWindowAttention } from './attention/createWindowAttention.js';
+export type { WasmSource } from './attention/kernelModule.js';
+export type {
+  BackwardOutput,
+  ForwardOptions,
+  ForwardOutput,
+  WindowAttention,
+  WindowAttentionOptions,
+} from './attention/windowAttention.js';
+export type { DType, FloatType, Tensor, TensorData, TensorLike } from './tensor/tensor.js';

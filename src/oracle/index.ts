@@ -1,0 +1,11 @@
+export {
+  type CaseActuals,
+  type CaseInputs,
+  type CaseReport,
+  checkCase,
+  OUTPUT_NAMES,
+  type OutputName,
+  type Verdict,
+} from './checkCase.js';
+export { type Comparison, compare, type Tolerance } from './compare.js';
+export type { Precision } from './precision.js';

@@ -1,0 +1,110 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { checkAttentionArgs } from '../src/arguments/attentionArgs.js';
+import type { WindowAttention } from '../src/index.js';
+import { ROUNDINGS } from '../src/oracle/precision.js';
+import { roundedWindowAttention } from '../src/oracle/roundedWindowAttention.js';
+import { windowAttention } from '../src/reference/index.js';
+import { float64Tensor } from '../src/tensor/tensor.js';
+import { attentionProblem, randomNumbers, randomTensor } from './support/arbitraries.js';
+import { BACKENDS, createEngine } from './support/engines.js';
+import { maxAbs, maxError, relativeError } from './support/errors.js';
+import { attentionArgsOf, type GoldenCase, goldenCases, tensorOf } from './support/golden.js';
+
+const cases = [...goldenCases('core'), ...goldenCases('cosine')].filter(({ tensors }) => tensors['o']);
+const isStress = ({ name }: GoldenCase) => name.startsWith('stress_');
+
+describe('windowAttention, the reference', () => {
+  it.each(cases)('agrees with golden $name', (golden) => {
+    const { o, lse } = windowAttention(attentionArgsOf(golden));
+    const expected = tensorOf(golden, 'o');
+    // Subnormal values: one unit of float64's own last place.
+    const bound = Math.max((isStress(golden) ? 1e-11 : 1e-12) * maxAbs(expected), 2 ** -1074);
+    expect(maxError(o, expected)).toBeLessThanOrEqual(bound);
+    if (golden.tensors['lse']) expect(relativeError(lse, tensorOf(golden, 'lse'))).toBeLessThanOrEqual(1e-12);
+  });
+
+  it('gives zeros and lse −∞ for a row of −∞ alone, and keeps NaN in its row', () => {
+    const tensor = randomTensor([1, 1, 3, 2], randomNumbers(1));
+    const mask = float64Tensor([1, 3, 3], Float64Array.of(0, 0, 0, -Infinity, -Infinity, -Infinity, 0, 0, NaN));
+    const { o, lse } = windowAttention({ q: tensor, k: tensor, v: tensor, mask });
+    expect([...o.data.slice(2, 4)]).toEqual([0, 0]);
+    expect(lse.data[1]).toBe(-Infinity);
+    expect([...o.data].map(Number.isNaN)).toEqual([false, false, false, false, true, true]);
+  });
+});
+
+describe.each(BACKENDS)('forward on $title', (options) => {
+  let attention: WindowAttention;
+  beforeAll(async () => {
+    attention = await createEngine(options);
+  });
+  afterAll(() => attention.dispose());
+
+  it.each(cases)('agrees with golden $name', async (golden) => {
+    const args = attentionArgsOf(golden);
+    const { o, lse } = await attention.forward(args, { lse: true });
+    const expected = tensorOf(golden, 'o');
+    const naive = roundedWindowAttention(checkAttentionArgs(args), ROUNDINGS.float32)['o'] as Float64Array;
+    const naiveError = isStress(golden) ? 2 * maxError(float64Tensor(expected.dims, naive), expected) : 0;
+    expect(maxError(o, expected)).toBeLessThanOrEqual(naiveError + 1e-6 * maxAbs(args.v));
+    if (golden.tensors['lse']) {
+      expect(maxError(lse ?? o, tensorOf(golden, 'lse'))).toBeLessThanOrEqual(1e-6 * (1 + maxAbs(tensorOf(golden, 'lse'))));
+    }
+  });
+
+  it('agrees with the reference over random shapes, masks and scales', async () => {
+    await fc.assert(
+      fc.asyncProperty(attentionProblem, async (args) => {
+        const { o, lse } = await attention.forward(args, { lse: true });
+        const truth = windowAttention(args);
+        const naive = roundedWindowAttention(checkAttentionArgs(args), ROUNDINGS.float32);
+        const bound = (name: 'o' | 'lse', scale: number) =>
+          2 * maxError(float64Tensor(truth[name].dims, naive[name] as Float64Array), truth[name]) + 2e-6 * scale;
+        expect(maxError(o, truth.o)).toBeLessThanOrEqual(bound('o', maxAbs(args.v)));
+        expect(maxError(lse ?? o, truth.lse)).toBeLessThanOrEqual(bound('lse', 1 + maxAbs(truth.lse)));
+      }),
+    );
+  });
+
+  it('stays finite where the truth is, whatever the magnitude', async () => {
+    const magnitudes = fc.constantFrom(1e-38, 1e-20, 1, 1e8, 1e18);
+    await fc.assert(
+      fc.asyncProperty(magnitudes, magnitudes, fc.integer(), async (scores, values, seed) => {
+        const next = randomNumbers(seed);
+        const dims = [1, 2, 13, 5];
+        const v = randomTensor(dims, next, values * 3e20);
+        const { o } = await attention.forward({
+          q: randomTensor(dims, next, scores),
+          k: randomTensor(dims, next, scores),
+          v,
+        });
+        expect((o.data as Float32Array).every(Number.isFinite)).toBe(true);
+        expect(maxAbs(o)).toBeLessThanOrEqual(maxAbs(v) * (1 + 1e-6));
+      }),
+    );
+  });
+
+  it('gives zeros and lse −∞ for a row of −∞ alone, and keeps NaN in the rows that it touches', async () => {
+    const next = randomNumbers(2);
+    const dims = [1, 2, 9, 4];
+    const q = randomTensor(dims, next);
+    const mask = randomTensor([1, 9, 9], next);
+    mask.data.fill(-Infinity, 9, 18);
+    q.data[3 * 4] = NaN;
+    const { o, lse } = await attention.forward({ q, k: randomTensor(dims, next), v: randomTensor(dims, next), mask }, { lse: true });
+    const rows = Array.from({ length: 18 }, (_, i) => [...(o.data as Float32Array).slice(4 * i, 4 * i + 4)]);
+    expect(rows[1]).toEqual([0, 0, 0, 0]);
+    expect(lse?.data[1]).toBe(-Infinity);
+    expect(rows.map((row) => row.some(Number.isNaN))).toEqual(rows.map((_, i) => i === 3));
+  });
+
+  it('gives the same bits on every run', async () => {
+    const next = randomNumbers(3);
+    const dims = [6, 2, 49, 32];
+    const args = { q: randomTensor(dims, next), k: randomTensor(dims, next), v: randomTensor(dims, next) };
+    const first = await attention.forward(args);
+    const second = await attention.forward(args);
+    expect(second.o.data).toEqual(first.o.data);
+  });
+});
