@@ -1,10 +1,14 @@
+import { maxOfLanes, tailLanes } from './lanes';
+
 /**
  * Packs V (L, D) for the value tiles: panels of 8 features, `[panel][L][8]`, so that a tile streams its panel in order
- * whatever D is. Lanes past the last feature hold what follows in memory; what they lead to is never stored.
+ * whatever D is; lanes past the last feature hold 0. Returns the largest |V|, NaN left out.
  */
-export function packValues(v: usize, L: i32, D: i32, to: usize): void {
+export function packValues(v: usize, L: i32, D: i32, to: usize): f32 {
   const rowBytes = <usize>D << 2;
-  for (let at: usize = 0; at < rowBytes; at += 32) {
+  const whole = <usize>(D & ~7) << 2;
+  let max = f32x4.splat(0);
+  for (let at: usize = 0; at < whole; at += 32) {
     let row = v + at;
     const end = to + (<usize>L << 5);
     for (; to < end; to += 32, row += rowBytes) {
@@ -12,6 +16,23 @@ export function packValues(v: usize, L: i32, D: i32, to: usize): void {
       const high = v128.load(row, 16);
       v128.store(to, low);
       v128.store(to, high, 16);
+      max = f32x4.pmax(max, f32x4.pmax(f32x4.abs(low), f32x4.abs(high)));
     }
   }
+  const tail = D & 7;
+  if (tail > 0) {
+    const lanes = tailLanes(D);
+    const lowLanes = tail > 4 ? i32x4.splat(-1) : lanes;
+    const highLanes = tail > 4 ? lanes : i32x4.splat(0);
+    let row = v + whole;
+    const end = to + (<usize>L << 5);
+    for (; to < end; to += 32, row += rowBytes) {
+      const low = v128.and(v128.load(row), lowLanes);
+      const high = v128.and(v128.load(row, 16), highLanes);
+      v128.store(to, low);
+      v128.store(to, high, 16);
+      max = f32x4.pmax(max, f32x4.pmax(f32x4.abs(low), f32x4.abs(high)));
+    }
+  }
+  return maxOfLanes(max);
 }

@@ -28,12 +28,18 @@ function expOfNonPositive(x: v128, rounder: v128, lowest: v128): v128 {
 }
 
 /**
- * Replaces `rows` rows of scores `s` (L, padded with −∞ to whole vectors) by `2^-k · e^(S − max)`, 2^k ≥ L so that no
- * sum over a row of P V exceeds the largest |V|, and writes 1 / Σ of each row to `inverse` (0 for a row of −∞ alone)
- * and logsumexp to `lse` where that is not 0.
+ * Replaces `rows` rows of scores `s` (L, padded with −∞ to whole vectors) by `2^-k · e^(S − max)` and writes 1 / Σ of
+ * each row to `inverse` (0 for a row of −∞ alone) and logsumexp to `lse` where that is not 0.
  */
-export function softmaxRows(s: usize, sStride: usize, rows: i32, L: i32, inverse: usize, lse: usize): void {
-  const k = L > 1 ? 32 - clz(L - 1) : 0;
+export function softmaxRows(
+  s: usize,
+  sStride: usize,
+  rows: i32,
+  L: i32,
+  k: i32,
+  inverse: usize,
+  lse: usize,
+): void {
   const rounder = f32x4.splat(ROUNDER + <f32>(<i32>127 - k));
   const lowest = f32x4.splat(<f32>(<i32>127 - k) * -0.6931472);
   const bytes = <usize>((L + 3) >> 2) << 4;

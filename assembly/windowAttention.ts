@@ -78,7 +78,9 @@ export function windowAttention(
     } else {
       packKeys(k, L, D, scale, 0, keys);
     }
-    packValues(v, L, D, values);
+    // Unnormalised rows of P sum to L at most: scaled by 2^-k, k = ⌈log2 L⌉, where their sum over V could overflow.
+    const maxValue = packValues(v, L, D, values);
+    const exponent = maxValue * <f32>L < 1e38 ? 0 : 32 - clz(L - 1);
     let rows = 5;
     for (let row = 0; row < L; row += rows) {
       rows = row < endOfFours ? 4 : row < endOfFives ? 5 : 1;
@@ -89,7 +91,7 @@ export function windowAttention(
       if (rows == 5) scorePanel5(a, rowBytes, keys, D, L, biasRows, maskRows, s, sStride);
       else if (rows == 4) scorePanel4(a, rowBytes, keys, D, L, biasRows, maskRows, s, sStride);
       else scorePanel1(a, rowBytes, keys, D, L, biasRows, maskRows, s, sStride);
-      softmaxRows(s, sStride, rows, L, inverse, lse ? lse + (row << 2) : 0);
+      softmaxRows(s, sStride, rows, L, exponent, inverse, lse ? lse + (row << 2) : 0);
       const out = o + <usize>row * rowBytes;
       if (rows == 5) valuePanel5(s, sStride, values, L, D, inverse, out, rowBytes);
       else if (rows == 4) valuePanel4(s, sStride, values, L, D, inverse, out, rowBytes);

@@ -6,6 +6,12 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 /** Every count ≥ 12 is 5a + 4b, so these heights cover a window's rows without recomputing or padding any. */
 const TILE_ROWS = [5, 4, 1];
 const UNROLL = 4;
+/**
+ * Features summed before they join the score: the report's chunk. Sums of sums lose fewer bits than one long sum, so
+ * heads up to `ONE_CHUNK` wide, where that is no matter, are one chunk.
+ */
+const CHUNK_DIM = 16;
+const ONE_CHUNK = 32;
 
 const range = (/** @type {number} */ n) => Array.from({ length: n }, (_, i) => i);
 
@@ -24,66 +30,81 @@ function product(rows, vectors) {
     ]),
   ];
   return [
-    ...range(rows).map((r) => `let a${r} = a + ${r} * aStride;`),
     ...range(rows).flatMap((r) => range(vectors).map((v) => `let c${r}${v} = f32x4.splat(0);`)),
-    `let ${range(vectors)
-      .map((v) => `b${v}: v128`)
-      .join(', ')}, x: v128;`,
-    'let b = panel, left = depth;',
+    `let ${range(vectors).map((v) => `b${v}: v128`).join(', ')}, x: v128;`,
     'while (true) {',
+    // The exits part the unrolled steps: within one block, V8 would load the operands of all of them first, and spill.
     ...range(UNROLL).flatMap((u) => [...step(u), `if (left == ${u + 1}) break;`]),
     `left -= ${UNROLL};`,
     ...range(rows).map((r) => `a${r} += ${UNROLL * 4};`),
     `b += ${UNROLL * vectors * 16};`,
     '}',
-    `panel += <usize>depth * ${vectors * 16};`,
   ];
 }
 
+/** Pointers to the rows of A. */
+const rowPointers = (/** @type {number} */ rows) => range(rows).map((r) => `let a${r} = a + ${r} * aStride;`);
+
 /**
- * Stores a tile of scores: adds bias and mask, and writes −∞ to lanes past the last key.
+ * Adds a chunk's share to a tile of scores, and after the last chunk bias and mask, and −∞ past the last key.
  * @param {number} rows
  * @param {number} vectors
  * @param {boolean} isTail
  */
-function storeScores(rows, vectors, isTail) {
+function addToScores(rows, vectors, isTail) {
   const cells = range(rows).flatMap((r) => range(vectors).map((v) => ({ r, v })));
-  const add = (/** @type {string} */ matrix) => [
-    `if (${matrix}) {`,
+  const add = (/** @type {string} */ matrix, /** @type {string} */ stride) => [
     `let row = ${matrix} + at;`,
     ...cells.flatMap(({ r, v }) => [
-      ...(r > 0 && v === 0 ? ['row += rowBytes;'] : []),
+      ...(r > 0 && v === 0 ? [`row += ${stride};`] : []),
       `c${r}${v} = f32x4.add(c${r}${v}, v128.load(row, ${v * 16}));`,
     ]),
-    '}',
   ];
-  const maskTail = (/** @type {string} */ c) => `v128.bitselect(${c}, f32x4.splat(-Infinity), lanes)`;
+  const last = range(rows).map((r) => `c${r}${vectors - 1}`);
   return [
-    ...add('bias'),
-    ...add('mask'),
-    `let row = s + at;`,
+    'if (!isFirst) {',
+    ...add('s', 'sStride'),
+    '}',
+    'if (rest == 0) {',
+    ...['bias', 'mask'].flatMap((matrix) => [`if (${matrix}) {`, ...add(matrix, 'rowBytes'), '}']),
+    ...(isTail ? last.map((c) => `${c} = v128.bitselect(${c}, f32x4.splat(-Infinity), lanes);`) : []),
+    '}',
+    'let row = s + at;',
     ...cells.flatMap(({ r, v }) => [
       ...(r > 0 && v === 0 ? ['row += sStride;'] : []),
-      `v128.store(row, ${isTail && v === vectors - 1 ? maskTail(`c${r}${v}`) : `c${r}${v}`}, ${v * 16});`,
+      `v128.store(row, c${r}${v}, ${v * 16});`,
     ]),
   ];
 }
 
 /**
- * `S[r, :] = Q[r, :] Kᵀ + bias[r, :] + mask[r, :]` for `rows` queries and all L keys.
+ * `S[r, :] = Q[r, :] Kᵀ + bias[r, :] + mask[r, :]` for `rows` queries and all L keys: Algorithm 1's first loop, the
+ * score tile going through memory between chunks of the feature dimension.
  * @param {number} rows
  */
 function scorePanel(rows) {
   const tile = (/** @type {number} */ vectors, /** @type {boolean} */ isTail) => [
+    'let isFirst = true, rest = depth;',
+    ...rowPointers(rows),
+    'do {',
+    'const chunk = min(rest, chunkDim);',
+    'let left = chunk;',
     ...product(rows, vectors),
-    ...storeScores(rows, vectors, isTail),
+    // Past the exit, the pointers have not moved for the last block of steps.
+    ...range(rows).map((r) => `a${r} += <usize>left << 2;`),
+    `b += <usize>left * ${vectors * 16};`,
+    'rest -= chunk;',
+    ...addToScores(rows, vectors, isTail),
+    'isFirst = false;',
+    '} while (rest > 0);',
   ];
   return [
     `/** S (${rows}, L) = Q (${rows}, D) · packed keys + bias + mask; bias or mask 0 for none. */`,
     `export function scorePanel${rows}(a: usize, aStride: usize, keys: usize, depth: i32, L: i32, bias: usize, mask: usize, s: usize, sStride: usize): void {`,
     'const rowBytes = <usize>L << 2;',
     'const wideEnd = <usize>(L & ~7) << 2;',
-    'let panel = keys;',
+    `const chunkDim = depth > ${ONE_CHUNK} ? ${CHUNK_DIM} : depth;`,
+    'let b = keys;',
     'let at: usize = 0;',
     'for (; at < wideEnd; at += 32) {',
     ...tile(2, false),
@@ -112,7 +133,10 @@ function valuePanel(rows) {
     `export function valuePanel${rows}(a: usize, aStride: usize, values: usize, depth: i32, D: i32, inverse: usize, o: usize, oStride: usize): void {`,
     'let panel = values;',
     'for (let features = D; features > 0; features -= 8, o += 32) {',
+    'let b = panel, left = depth;',
+    ...rowPointers(rows),
     ...product(rows, 2),
+    'panel += <usize>depth << 5;',
     'let row = o;',
     'if (features >= 8) {',
     ...range(rows).flatMap((r) => [
