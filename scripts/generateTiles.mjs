@@ -31,7 +31,9 @@ function product(rows, vectors) {
   ];
   return [
     ...range(rows).flatMap((r) => range(vectors).map((v) => `let c${r}${v} = f32x4.splat(0);`)),
-    `let ${range(vectors).map((v) => `b${v}: v128`).join(', ')}, x: v128;`,
+    `let ${range(vectors)
+      .map((v) => `b${v}: v128`)
+      .join(', ')}, x: v128;`,
     'while (true) {',
     // The exits part the unrolled steps: within one block, V8 would load the operands of all of them first, and spill.
     ...range(UNROLL).flatMap((u) => [...step(u), `if (left == ${u + 1}) break;`]),

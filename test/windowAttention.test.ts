@@ -11,7 +11,7 @@ import { BACKENDS, createEngine } from './support/engines.js';
 import { maxAbs, maxError, relativeError } from './support/errors.js';
 import { attentionArgsOf, type GoldenCase, goldenCases, tensorOf } from './support/golden.js';
 
-const cases = [...goldenCases('core'), ...goldenCases('cosine')].filter(({ tensors }) => tensors['o']);
+const cases = [...goldenCases('core'), ...goldenCases('cosine')].filter(({ tensors }) => tensors.o);
 const isStress = ({ name }: GoldenCase) => name.startsWith('stress_');
 
 describe('windowAttention, the reference', () => {
@@ -21,7 +21,7 @@ describe('windowAttention, the reference', () => {
     // Subnormal values: one unit of float64's own last place.
     const bound = Math.max((isStress(golden) ? 1e-11 : 1e-12) * maxAbs(expected), 2 ** -1074);
     expect(maxError(o, expected)).toBeLessThanOrEqual(bound);
-    if (golden.tensors['lse']) expect(relativeError(lse, tensorOf(golden, 'lse'))).toBeLessThanOrEqual(1e-12);
+    if (golden.tensors.lse) expect(relativeError(lse, tensorOf(golden, 'lse'))).toBeLessThanOrEqual(1e-12);
   });
 
   it('gives zeros and lse −∞ for a row of −∞ alone, and keeps NaN in its row', () => {
@@ -45,11 +45,13 @@ describe.each(BACKENDS)('forward on $title', (options) => {
     const args = attentionArgsOf(golden);
     const { o, lse } = await attention.forward(args, { lse: true });
     const expected = tensorOf(golden, 'o');
-    const naive = roundedWindowAttention(checkAttentionArgs(args), ROUNDINGS.float32)['o'] as Float64Array;
+    const naive = roundedWindowAttention(checkAttentionArgs(args), ROUNDINGS.float32).o as Float64Array;
     const naiveError = isStress(golden) ? 2 * maxError(float64Tensor(expected.dims, naive), expected) : 0;
     expect(maxError(o, expected)).toBeLessThanOrEqual(naiveError + 1e-6 * maxAbs(args.v));
-    if (golden.tensors['lse']) {
-      expect(maxError(lse ?? o, tensorOf(golden, 'lse'))).toBeLessThanOrEqual(1e-6 * (1 + maxAbs(tensorOf(golden, 'lse'))));
+    if (golden.tensors.lse) {
+      expect(maxError(lse ?? o, tensorOf(golden, 'lse'))).toBeLessThanOrEqual(
+        1e-6 * (1 + maxAbs(tensorOf(golden, 'lse'))),
+      );
     }
   });
 
@@ -92,7 +94,10 @@ describe.each(BACKENDS)('forward on $title', (options) => {
     const mask = randomTensor([1, 9, 9], next);
     mask.data.fill(-Infinity, 9, 18);
     q.data[3 * 4] = NaN;
-    const { o, lse } = await attention.forward({ q, k: randomTensor(dims, next), v: randomTensor(dims, next), mask }, { lse: true });
+    const { o, lse } = await attention.forward(
+      { q, k: randomTensor(dims, next), v: randomTensor(dims, next), mask },
+      { lse: true },
+    );
     const rows = Array.from({ length: 18 }, (_, i) => [...(o.data as Float32Array).slice(4 * i, 4 * i + 4)]);
     expect(rows[1]).toEqual([0, 0, 0, 0]);
     expect(lse?.data[1]).toBe(-Infinity);

@@ -1,4 +1,4 @@
-import { checkDims, checkFinite, checkInteger, checkObject, checkTensor, message } from '../tensor/check.js';
+import { checkDims, checkFinite, checkInteger, checkObject, checkTensor, describe, message } from '../tensor/check.js';
 import { product, type TensorLike } from '../tensor/tensor.js';
 import { type CheckedTensor, checkLogitScale } from './attentionArgs.js';
 
@@ -55,7 +55,7 @@ export interface CheckedShiftedWindowArgs {
 export function checkWindowSize(windowSize: Size): [number, number] {
   const size = checkPair('windowSize', windowSize, 1);
   if (!Number.isSafeInteger(product(size) ** 2)) {
-    throw new RangeError(message('windowSize', 'a window whose L × L fits an index', windowSize));
+    throw new RangeError(message('windowSize', 'a window whose L × L fits an index', describe(windowSize)));
   }
   return size;
 }
@@ -64,7 +64,7 @@ export function checkWindowSize(windowSize: Size): [number, number] {
 export function checkShiftSize(shiftSize: Size, windowSize: readonly [number, number]): [number, number] {
   const shift = checkPair('shiftSize', shiftSize, 0);
   if (shift[0] >= windowSize[0] || shift[1] >= windowSize[1]) {
-    throw new RangeError(message('shiftSize', `less than windowSize [${windowSize.join(', ')}]`, shiftSize));
+    throw new RangeError(message('shiftSize', `less than windowSize [${windowSize.join(', ')}]`, describe(shiftSize)));
   }
   return shift;
 }
@@ -145,7 +145,7 @@ export function checkRank(name: string, value: unknown, legend: string, rank: nu
 function checkPair(name: string, value: Size, min: number): [number, number] {
   if (typeof value === 'number') return [checkInteger(name, value, min), value];
   if (!Array.isArray(value) || value.length !== 2) {
-    throw new TypeError(message(name, 'a number or [height, width]', value));
+    throw new TypeError(message(name, 'a number or [height, width]', describe(value)));
   }
   return [checkInteger(`${name}[0]`, value[0], min), checkInteger(`${name}[1]`, value[1], min)];
 }

@@ -1,5 +1,5 @@
 import { checkAttentionArgs } from '../arguments/attentionArgs.js';
-import { checkInteger, checkObject, checkOneOf, message } from '../tensor/check.js';
+import { checkInteger, checkObject, checkOneOf, describe, message } from '../tensor/check.js';
 import { float32Tensor, product } from '../tensor/tensor.js';
 import type { Backend } from './backend.js';
 import { instantiateKernel } from './kernelExports.js';
@@ -61,7 +61,7 @@ function engine(backend: Backend): WindowAttention {
     },
     tensor(dims) {
       const current = use();
-      if (!Array.isArray(dims)) throw new TypeError(message('dims', 'an array of integers', dims));
+      if (!Array.isArray(dims)) throw new TypeError(message('dims', 'an array of integers', describe(dims)));
       dims.forEach((dim, i) => {
         checkInteger(`dims[${i}]`, dim, 0);
       });

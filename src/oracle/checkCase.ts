@@ -1,7 +1,7 @@
 import { type AttentionArgs, checkAttentionArgs, checkAttentionBackwardArgs } from '../arguments/attentionArgs.js';
 import { windowAttention } from '../reference/windowAttention.js';
 import { windowAttentionBackward } from '../reference/windowAttentionBackward.js';
-import { checkObject, checkOneOf, message } from '../tensor/check.js';
+import { checkObject, checkOneOf, describe, message } from '../tensor/check.js';
 import { float64Tensor, type Tensor, type TensorLike } from '../tensor/tensor.js';
 import { type Comparison, compare } from './compare.js';
 import { type Precision, ROUNDINGS } from './precision.js';
@@ -70,7 +70,8 @@ export function checkCase(
 function truthOf(inputs: CaseInputs, withGradients: boolean): { [name in OutputName]?: Tensor } {
   const forward = windowAttention(inputs);
   if (!withGradients) return { ...forward };
-  if (inputs.dO === undefined) throw new TypeError(message('dO', 'a tensor beside actual gradients', inputs.dO));
+  if (inputs.dO === undefined)
+    throw new TypeError(message('dO', 'a tensor beside actual gradients', describe(inputs.dO)));
   return { ...forward, ...windowAttentionBackward({ ...inputs, dO: inputs.dO }) };
 }
 

@@ -1,4 +1,4 @@
-import { checkTensor, message } from '../tensor/check.js';
+import { checkTensor, describe, message } from '../tensor/check.js';
 import { type FloatType, type TensorLike, toFloat64 } from '../tensor/tensor.js';
 
 export interface Tolerance {
@@ -105,6 +105,6 @@ function ulp(value: number, precision: number, minExponent: number): number {
 
 function checkTolerance(name: string, value: number): number {
   if (typeof value !== 'number') throw new TypeError(message(name, 'a number ≥ 0', value));
-  if (!(value >= 0)) throw new RangeError(message(name, 'a number ≥ 0', value));
+  if (!(value >= 0)) throw new RangeError(message(name, 'a number ≥ 0', describe(value)));
   return value;
 }

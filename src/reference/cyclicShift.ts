@@ -1,5 +1,5 @@
 import { checkRank } from '../arguments/shiftedWindowArgs.js';
-import { checkInteger, message } from '../tensor/check.js';
+import { checkInteger, describe, message } from '../tensor/check.js';
 import { float64Tensor, type Tensor, type TensorLike, toFloat64 } from '../tensor/tensor.js';
 
 /**
@@ -11,7 +11,7 @@ import { float64Tensor, type Tensor, type TensorLike, toFloat64 } from '../tenso
 export function cyclicShift(x: TensorLike, shift: readonly [number, number]): Tensor<Float64Array> {
   const tensor = checkRank('x', x, '[B, H, W, C]', 4);
   const [B, H, W, C] = tensor.dims as [number, number, number, number];
-  if (!Array.isArray(shift) || shift.length !== 2) throw new TypeError(message('shift', '[dy, dx]', shift));
+  if (!Array.isArray(shift) || shift.length !== 2) throw new TypeError(message('shift', '[dy, dx]', describe(shift)));
   const dy = checkInteger('shift[0]', shift[0], Number.MIN_SAFE_INTEGER);
   const dx = checkInteger('shift[1]', shift[1], Number.MIN_SAFE_INTEGER);
   const shifted = float64Tensor(tensor.dims);

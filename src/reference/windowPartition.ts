@@ -1,5 +1,5 @@
 import { checkRank, checkWindowSize, type Size } from '../arguments/shiftedWindowArgs.js';
-import { checkInteger, message } from '../tensor/check.js';
+import { checkInteger, describe, message } from '../tensor/check.js';
 import { float64Tensor, type Tensor, type TensorLike, toFloat64 } from '../tensor/tensor.js';
 
 /**
@@ -37,7 +37,7 @@ export function windowReverse(windows: TensorLike, windowSize: Size, H: number, 
   checkInteger('W', W, 1);
   checkDivides(H, W, Wh, Ww);
   const nW = (H / Wh) * (W / Ww);
-  if (count % nW !== 0) throw new RangeError(message('windows', `a multiple of nW = ${nW} windows`, count));
+  if (count % nW !== 0) throw new RangeError(message('windows', `a multiple of nW = ${nW} windows`, describe(count)));
   const x = float64Tensor([count / nW, H, W, C]);
   const data = toFloat64(tensor);
   forEachToken(count / nW, H, W, Wh, Ww, (image, window) => {

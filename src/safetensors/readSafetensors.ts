@@ -1,4 +1,4 @@
-import { message } from '../tensor/check.js';
+import { describe, message } from '../tensor/check.js';
 import { type DType, product, type Tensor, type TensorData } from '../tensor/tensor.js';
 import { DTYPES, isStoredDType, MAX_HEADER_BYTES } from './format.js';
 
@@ -27,7 +27,8 @@ interface Entry {
  */
 export function readSafetensors(bytes: Uint8Array | ArrayBuffer): SafetensorsFile {
   const file = bytes instanceof ArrayBuffer ? new Uint8Array(bytes) : bytes;
-  if (!(file instanceof Uint8Array)) throw new TypeError(message('bytes', 'a Uint8Array or ArrayBuffer', bytes));
+  if (!(file instanceof Uint8Array))
+    throw new TypeError(message('bytes', 'a Uint8Array or ArrayBuffer', describe(bytes)));
   const headerLength = readHeaderLength(file);
   const header = parseHeader(file.subarray(8, 8 + headerLength));
   const data = file.subarray(8 + headerLength);

@@ -1,4 +1,4 @@
-import { checkObject, message } from '../tensor/check.js';
+import { checkObject, describe, message } from '../tensor/check.js';
 import { product, type TensorLike } from '../tensor/tensor.js';
 import { DTYPES, MAX_HEADER_BYTES } from './format.js';
 
@@ -27,7 +27,7 @@ export function writeSafetensors(
   const json = new TextEncoder().encode(JSON.stringify(header));
   const headerLength = Math.ceil(json.length / 8) * 8;
   if (headerLength > MAX_HEADER_BYTES) {
-    throw new RangeError(message('tensors', `a header of at most ${MAX_HEADER_BYTES} bytes`, headerLength));
+    throw new RangeError(message('tensors', `a header of at most ${MAX_HEADER_BYTES} bytes`, describe(headerLength)));
   }
   const file = new Uint8Array(8 + headerLength + end);
   new DataView(file.buffer).setBigUint64(0, BigInt(headerLength), true);
@@ -46,7 +46,7 @@ function checkEntry(name: string, tensor: TensorLike) {
   const { data, dims, type } = tensor ?? {};
   if (!ArrayBuffer.isView(data) || !Array.isArray(dims)) {
     throw new TypeError(
-      message(`tensors[${JSON.stringify(name)}]`, 'a tensor { data, dims } of a typed array', tensor),
+      message(`tensors[${JSON.stringify(name)}]`, 'a tensor { data, dims } of a typed array', describe(tensor)),
     );
   }
   const view = data as ArrayBufferView & { readonly length: number };
@@ -60,7 +60,7 @@ function checkEntry(name: string, tensor: TensorLike) {
   }
   if (view.length !== product(dims)) {
     const expected = `${product(dims)} elements for dims [${dims.join(', ')}]`;
-    throw new RangeError(message(`tensors[${JSON.stringify(name)}].data`, expected, view.length));
+    throw new RangeError(message(`tensors[${JSON.stringify(name)}].data`, expected, describe(view.length)));
   }
   const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
   return { name, dtype: stored[0], stored: stored[1], dims, bytes };

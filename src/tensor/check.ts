@@ -12,9 +12,9 @@ export function describe(value: unknown): string {
   return Object.prototype.toString.call(value).slice(8, -1);
 }
 
-/** `"name" expected …, got …`: the form of every public error. */
-export function message(name: string, expected: string, got: unknown): string {
-  return `"${name}" expected ${expected}, got ${typeof got === 'string' ? got : describe(got)}`;
+/** `"name" expected …, got …`: the form of every public error. `got` is text: `describe` makes it of an argument. */
+export function message(name: string, expected: string, got: string): string {
+  return `"${name}" expected ${expected}, got ${got}`;
 }
 
 /**
@@ -22,17 +22,19 @@ export function message(name: string, expected: string, got: unknown): string {
  * @throws TypeError for something that is no tensor or no float type; RangeError for bad dims or length.
  */
 export function checkTensor(name: string, value: unknown): TensorLike & { readonly type: FloatType } {
-  if (typeof value !== 'object' || value === null) throw new TypeError(message(name, 'a tensor { data, dims }', value));
+  if (typeof value !== 'object' || value === null)
+    throw new TypeError(message(name, 'a tensor { data, dims }', describe(value)));
   const { data, dims, type } = value as Partial<TensorLike>;
-  if (!Array.isArray(dims)) throw new TypeError(message(`${name}.dims`, 'an array of integers', dims));
+  if (!Array.isArray(dims)) throw new TypeError(message(`${name}.dims`, 'an array of integers', describe(dims)));
   for (const dim of dims) {
-    if (typeof dim !== 'number') throw new TypeError(message(`${name}.dims`, 'integers', dims));
-    if (!Number.isSafeInteger(dim) || dim < 0) throw new RangeError(message(`${name}.dims`, 'integers ≥ 0', dims));
+    if (typeof dim !== 'number') throw new TypeError(message(`${name}.dims`, 'integers', describe(dims)));
+    if (!Number.isSafeInteger(dim) || dim < 0)
+      throw new RangeError(message(`${name}.dims`, 'integers ≥ 0', describe(dims)));
   }
   const checked = { data: checkData(name, data, type), dims, type: floatType(name, data, type) };
   if (checked.data.length !== product(dims)) {
     throw new RangeError(
-      message(`${name}.data`, `${product(dims)} elements for dims [${dims.join(', ')}]`, checked.data.length),
+      message(`${name}.data`, `${product(dims)} elements for dims [${dims.join(', ')}]`, describe(checked.data.length)),
     );
   }
   return checked;
@@ -60,18 +62,18 @@ export function checkDims(
 
 /** @throws TypeError when not a number, RangeError when not an integer in `[min, max]`. */
 export function checkInteger(name: string, value: unknown, min: number, max = Number.MAX_SAFE_INTEGER): number {
-  if (typeof value !== 'number') throw new TypeError(message(name, 'an integer', value));
+  if (typeof value !== 'number') throw new TypeError(message(name, 'an integer', describe(value)));
   if (!Number.isInteger(value) || value < min || value > max) {
     const range = max === Number.MAX_SAFE_INTEGER ? `≥ ${min}` : `from ${min} to ${max}`;
-    throw new RangeError(message(name, `an integer ${range}`, value));
+    throw new RangeError(message(name, `an integer ${range}`, describe(value)));
   }
   return value;
 }
 
 /** @throws TypeError when not a number, RangeError when NaN or infinite. */
 export function checkFinite(name: string, value: unknown): number {
-  if (typeof value !== 'number') throw new TypeError(message(name, 'a number', value));
-  if (!Number.isFinite(value)) throw new RangeError(message(name, 'a finite number', value));
+  if (typeof value !== 'number') throw new TypeError(message(name, 'a number', describe(value)));
+  if (!Number.isFinite(value)) throw new RangeError(message(name, 'a finite number', describe(value)));
   return value;
 }
 
@@ -85,7 +87,7 @@ export function checkOneOf<T extends string>(name: string, value: unknown, allow
 
 /** @throws TypeError unless `value` is an object. */
 export function checkObject(name: string, value: unknown): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null) throw new TypeError(message(name, 'an object', value));
+  if (typeof value !== 'object' || value === null) throw new TypeError(message(name, 'an object', describe(value)));
   return value as Record<string, unknown>;
 }
 
@@ -101,7 +103,9 @@ function checkData(name: string, data: unknown, type: unknown): Float32Array | F
     data instanceof Uint16Array
       ? 'type "float16" or "bfloat16" beside a Uint16Array'
       : 'a Float32Array, Float64Array, Float16Array or Uint16Array of half-precision bits';
-  throw new TypeError(message(`${name}.data`, expected, data instanceof Uint16Array ? `type ${describe(type)}` : data));
+  throw new TypeError(
+    message(`${name}.data`, expected, describe(data instanceof Uint16Array ? `type ${describe(type)}` : data)),
+  );
 }
 
 function floatType(name: string, data: unknown, type: unknown): FloatType {

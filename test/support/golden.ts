@@ -14,7 +14,7 @@ export function goldenCases(file: string): GoldenCase[] {
   const { tensors, metadata } = readSafetensors(
     readFileSync(new URL(`../golden/${file}.safetensors`, import.meta.url)),
   );
-  const cases = JSON.parse(metadata['cases'] as string) as { name: string }[];
+  const cases = JSON.parse(metadata.cases as string) as { name: string }[];
   return cases.map(({ name, ...params }) => {
     const prefix = `${name}.`;
     const own = Object.entries(tensors).filter(([key]) => key.startsWith(prefix));
@@ -38,6 +38,6 @@ export function attentionArgsOf(golden: GoldenCase) {
     v: tensorOf(golden, 'v'),
     ...(bias && { bias }),
     ...(mask && { mask }),
-    ...(logitScale ? { logitScale } : { scale: golden.params['scale'] as number }),
+    ...(logitScale ? { logitScale } : { scale: golden.params.scale as number }),
   };
 }

@@ -1,0 +1,112 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ShiftedWindowArgs, WindowAttention } from '../src/index.js';
+import { shiftedWindowAttention } from '../src/reference/index.js';
+import { float64Tensor, type Tensor, toFloat64 } from '../src/tensor/tensor.js';
+import { randomNumbers, randomTensor } from './support/arbitraries.js';
+import { BACKENDS, createEngine } from './support/engines.js';
+import { maxAbs, maxError, relativeError } from './support/errors.js';
+import { type GoldenCase, goldenCases, tensorOf } from './support/golden.js';
+import { linear } from './support/linear.js';
+
+const layers = goldenCases('layers').filter(({ name }) => name.startsWith('tv'));
+
+/** The layer's attention arguments; torchvision pads before the Linear, so padding holds the qkv bias. */
+function argsOf(golden: GoldenCase): ShiftedWindowArgs {
+  const { relativePositionBias, logitScale } = golden.tensors;
+  const qkvBias = Float64Array.from(toFloat64(tensorOf(golden, 'qkv_bias')));
+  // Swin V2 has no bias of the keys.
+  if (logitScale) qkvBias.fill(0, qkvBias.length / 3, (2 * qkvBias.length) / 3);
+  return {
+    qkv: linear(tensorOf(golden, 'x'), tensorOf(golden, 'qkv_weight'), qkvBias),
+    numHeads: golden.params.heads as number,
+    windowSize: golden.params.windowSize as [number, number],
+    shiftSize: golden.params.shiftSize as [number, number],
+    relativePositionBias,
+    logitScale,
+    paddingQkv: float64Tensor([qkvBias.length], qkvBias),
+  };
+}
+
+function project(golden: GoldenCase, o: Tensor): Tensor {
+  return linear(o, tensorOf(golden, 'proj_weight'), toFloat64(tensorOf(golden, 'proj_bias')));
+}
+
+describe('shiftedWindowAttention, the reference', () => {
+  it.each(layers)('agrees with golden layer $name', (golden) => {
+    const y = project(golden, shiftedWindowAttention(argsOf(golden)));
+    expect(y.dims).toEqual(tensorOf(golden, 'y').dims);
+    expect(relativeError(y, tensorOf(golden, 'y'))).toBeLessThanOrEqual(1e-12);
+  });
+});
+
+const side = fc.integer({ min: 1, max: 11 });
+const window = fc.integer({ min: 1, max: 5 });
+const imageProblem = fc
+  .record({
+    B: fc.integer({ min: 0, max: 2 }),
+    Himg: side,
+    Wimg: side,
+    numHeads: fc.integer({ min: 1, max: 3 }),
+    headDim: fc.constantFrom(1, 3, 4, 8, 11),
+    windowSize: fc.tuple(window, window),
+    shift: fc.tuple(fc.nat(), fc.nat()),
+    hasBias: fc.boolean(),
+    isCosine: fc.boolean(),
+    hasPadding: fc.boolean(),
+    seed: fc.integer(),
+  })
+  .map(({ B, Himg, Wimg, numHeads, headDim, windowSize, shift, hasBias, isCosine, hasPadding, seed }) => {
+    const next = randomNumbers(seed);
+    const [Wh, Ww] = windowSize;
+    const L = Wh * Ww;
+    const channels = 3 * numHeads * headDim;
+    return {
+      qkv: randomTensor([B, Himg, Wimg, channels], next),
+      numHeads,
+      windowSize,
+      shiftSize: [shift[0] % Wh, shift[1] % Ww] as [number, number],
+      ...(hasBias && { relativePositionBias: randomTensor([numHeads, L, L], next) }),
+      ...(isCosine && { logitScale: randomTensor([numHeads, 1, 1], next) }),
+      ...(hasPadding && { paddingQkv: randomTensor([channels], next) }),
+    };
+  });
+
+describe.each(BACKENDS)('shiftedWindowAttention on $title', (options) => {
+  let attention: WindowAttention;
+  beforeAll(async () => {
+    attention = await createEngine(options);
+  });
+  afterAll(() => attention.dispose());
+
+  it.each(layers)('agrees with golden layer $name', async (golden) => {
+    const y = project(golden, await attention.shiftedWindowAttention(argsOf(golden)));
+    expect(relativeError(y, tensorOf(golden, 'y'))).toBeLessThanOrEqual(2e-6);
+  });
+
+  it('agrees with the reference over random images, windows, shifts and padding', async () => {
+    await fc.assert(
+      fc.asyncProperty(imageProblem, async (args) => {
+        const o = await attention.shiftedWindowAttention(args);
+        const truth = shiftedWindowAttention(args);
+        expect(o.dims).toEqual(truth.dims);
+        expect(maxError(o, truth)).toBeLessThanOrEqual(2e-6 * maxAbs(args.qkv));
+      }),
+    );
+  });
+
+  it('refuses bad sizes by name', async () => {
+    const qkv = randomTensor([1, 4, 4, 12], randomNumbers(1));
+    const call = (change: Partial<ShiftedWindowArgs>) =>
+      attention.shiftedWindowAttention({ qkv, numHeads: 2, windowSize: 2, ...change });
+    await expect(call({ numHeads: 5 })).rejects.toThrow(
+      /"qkv" expected .*multiple of numHeads = 5, got \[1, 4, 4, 12\]/,
+    );
+    await expect(call({ windowSize: 0 })).rejects.toThrow(/"windowSize" expected an integer ≥ 1, got 0/);
+    await expect(call({ shiftSize: 2 })).rejects.toThrow(/"shiftSize" expected less than windowSize \[2, 2\], got 2/);
+    await expect(call({ paddingQkv: randomTensor([3], randomNumbers(1)) })).rejects.toThrow(
+      /"paddingQkv" expected dims \[3C\] = \[12\]/,
+    );
+    await expect(call({ numHeads: '2' as unknown as number })).rejects.toThrow(TypeError);
+  });
+});

@@ -1,0 +1,108 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { WindowAttention } from '../src/index.js';
+import { windowAttention, windowAttentionBackward } from '../src/reference/index.js';
+import { float64Tensor, type TensorLike, toFloat64 } from '../src/tensor/tensor.js';
+import { attentionProblem, randomNumbers, randomTensor } from './support/arbitraries.js';
+import { BACKENDS, createEngine } from './support/engines.js';
+import { relativeError } from './support/errors.js';
+import { attentionArgsOf, goldenCases, tensorOf } from './support/golden.js';
+
+const GRADIENTS = ['dQ', 'dK', 'dV', 'dBias', 'dLogitScale'] as const;
+const cases = [...goldenCases('core'), ...goldenCases('cosine')].filter(({ tensors }) => tensors.dQ);
+
+describe('windowAttentionBackward, the reference', () => {
+  it.each(cases)('agrees with golden $name', (golden) => {
+    const gradients = windowAttentionBackward({ ...attentionArgsOf(golden), dO: tensorOf(golden, 'dO') });
+    for (const name of GRADIENTS) {
+      const expected = golden.tensors[name];
+      expect(gradients[name] !== undefined, name).toBe(expected !== undefined);
+      if (expected) expect(relativeError(gradients[name] as TensorLike, expected), name).toBeLessThanOrEqual(1e-12);
+    }
+  });
+
+  it.each(['q', 'k', 'v', 'bias', 'logitScale'] as const)('agrees with finite differences in %s', (name) => {
+    const next = randomNumbers(7);
+    const args = {
+      q: randomTensor([2, 2, 5, 3], next),
+      k: randomTensor([2, 2, 5, 3], next),
+      v: randomTensor([2, 2, 5, 3], next),
+      bias: randomTensor([2, 5, 5], next),
+      mask: randomTensor([2, 5, 5], next),
+      logitScale: randomTensor([2], next),
+    };
+    const dO = randomTensor([2, 2, 5, 3], next);
+    const gradients = windowAttentionBackward({ ...args, dO });
+    const gradient = {
+      q: gradients.dQ,
+      k: gradients.dK,
+      v: gradients.dV,
+      bias: gradients.dBias,
+      logitScale: gradients.dLogitScale,
+    }[name];
+    const loss = (changed: TensorLike) => {
+      const { o } = windowAttention({ ...args, [name]: changed });
+      return o.data.reduce((sum, value, i) => sum + value * (dO.data[i] as number), 0);
+    };
+    const x = toFloat64(args[name]);
+    const step = 1e-5;
+    const estimate = x.map((value, i) => {
+      const shifted = (delta: number) => float64Tensor(args[name].dims, x.with(i, value + delta));
+      return (loss(shifted(step)) - loss(shifted(-step))) / (2 * step);
+    });
+    expect(relativeError(gradient as TensorLike, float64Tensor(args[name].dims, estimate))).toBeLessThan(1e-8);
+  });
+
+  it('has no gradient for a logit scale above its ceiling, ln 100', () => {
+    const next = randomNumbers(8);
+    const tensor = () => randomTensor([1, 1, 4, 3], next);
+    const logitScale = float64Tensor([1], Float64Array.of(4.7));
+    const { dLogitScale } = windowAttentionBackward({
+      q: tensor(),
+      k: tensor(),
+      v: tensor(),
+      logitScale,
+      dO: tensor(),
+    });
+    expect([...(dLogitScale?.data ?? [])]).toEqual([0]);
+  });
+});
+
+describe.each(BACKENDS)('backward on $title', (options) => {
+  let attention: WindowAttention;
+  beforeAll(async () => {
+    attention = await createEngine(options);
+  });
+  afterAll(() => attention.dispose());
+
+  it.each(cases)('agrees with golden $name', async (golden) => {
+    const gradients = await attention.backward({ ...attentionArgsOf(golden), dO: tensorOf(golden, 'dO') });
+    for (const name of GRADIENTS) {
+      const expected = golden.tensors[name];
+      expect(gradients[name] !== undefined, name).toBe(expected !== undefined);
+      if (expected) expect(relativeError(gradients[name] as TensorLike, expected), name).toBeLessThanOrEqual(2e-6);
+    }
+  });
+
+  it('agrees with the reference over random shapes, masks and scales', async () => {
+    await fc.assert(
+      fc.asyncProperty(attentionProblem, fc.integer(), async (args, seed) => {
+        const dO = randomTensor(args.q.dims, randomNumbers(seed));
+        const gradients = await attention.backward({ ...args, dO });
+        const truth = windowAttentionBackward({ ...args, dO });
+        for (const name of GRADIENTS) {
+          const expected = truth[name];
+          if (!expected) continue;
+          const actual = gradients[name] as TensorLike;
+          const worst = toFloat64(actual).reduce(
+            (max, x, i) => Math.max(max, Math.abs(x - (expected.data[i] as number))),
+            0,
+          );
+          expect(worst, name).toBeLessThanOrEqual(
+            1e-4 * expected.data.reduce((m, x) => Math.max(m, Math.abs(x)), 1e-3),
+          );
+        }
+      }),
+    );
+  });
+});
