@@ -4,7 +4,7 @@
  * Lanes past the last key repeat it; their scores are overwritten.
  */
 export function packKeys(k: usize, L: i32, D: i32, scale: f32, factors: usize, to: usize): void {
-  const rowBytes = <usize>D << 2;
+  const rowBytes = (<usize>D) << 2;
   for (let key = 0; key < L; key += 8) {
     const isNarrow = L - key <= 4;
     packFourKeys(k, key, L, D, rowBytes, scale, factors, to, isNarrow ? 16 : 32);
@@ -43,7 +43,7 @@ function packFourKeys(
     );
   }
   for (let d = 0; d < D; d += 4) {
-    const at = <usize>d << 2;
+    const at = (<usize>d) << 2;
     const r0 = v128.load(k0 + at);
     const r1 = v128.load(k1 + at);
     const r2 = v128.load(k2 + at);

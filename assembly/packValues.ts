@@ -5,12 +5,12 @@ import { maxOfLanes, tailLanes } from './lanes';
  * whatever D is; lanes past the last feature hold 0. Returns the largest |V|, NaN left out.
  */
 export function packValues(v: usize, L: i32, D: i32, to: usize): f32 {
-  const rowBytes = <usize>D << 2;
-  const whole = <usize>(D & ~7) << 2;
+  const rowBytes = (<usize>D) << 2;
+  const whole = (<usize>(D & ~7)) << 2;
   let max = f32x4.splat(0);
   for (let at: usize = 0; at < whole; at += 32) {
     let row = v + at;
-    const end = to + (<usize>L << 5);
+    const end = to + ((<usize>L) << 5);
     for (; to < end; to += 32, row += rowBytes) {
       const low = v128.load(row);
       const high = v128.load(row, 16);
@@ -25,7 +25,7 @@ export function packValues(v: usize, L: i32, D: i32, to: usize): f32 {
     const lowLanes = tail > 4 ? i32x4.splat(-1) : lanes;
     const highLanes = tail > 4 ? lanes : i32x4.splat(0);
     let row = v + whole;
-    const end = to + (<usize>L << 5);
+    const end = to + ((<usize>L) << 5);
     for (; to < end; to += 32, row += rowBytes) {
       const low = v128.and(v128.load(row), lowLanes);
       const high = v128.and(v128.load(row, 16), highLanes);

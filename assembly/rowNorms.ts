@@ -5,8 +5,8 @@ const NORM_FLOOR: f64 = 1e-12;
 
 /** `inverse[i] = factor / max(‖x_i‖, 1e-12)` for each of the L rows of x (L, D). */
 export function inverseRowNorms(x: usize, L: i32, D: i32, factor: f32, inverse: usize): void {
-  const rowBytes = <usize>D << 2;
-  const whole = <usize>((D - 1) & ~3) << 2;
+  const rowBytes = (<usize>D) << 2;
+  const whole = (<usize>((D - 1) & ~3)) << 2;
   const lanes = tailLanes(D);
   for (let i = 0; i < L; i++, x += rowBytes) {
     const last = v128.and(v128.load(x + whole), lanes);
@@ -24,7 +24,7 @@ export function inverseRowNorms(x: usize, L: i32, D: i32, factor: f32, inverse: 
 
 /** Multiplies each of the L rows of x (L, D) by its factor, into `to`. */
 export function scaleRows(x: usize, L: i32, D: i32, factors: usize, to: usize): void {
-  const rowBytes = <usize>D << 2;
+  const rowBytes = (<usize>D) << 2;
   for (let i = 0; i < L; i++, x += rowBytes, to += rowBytes) {
     const factor = v128.load32_splat(factors + (i << 2));
     // The overhang of a row is rewritten by the next one.

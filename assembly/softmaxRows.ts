@@ -19,7 +19,7 @@ function expOfNonPositive(x: v128, rounder: v128, lowest: v128): v128 {
   const shifted = multiplyAdd(x, f32x4.splat(LOG2E), rounder);
   const n = f32x4.sub(shifted, rounder);
   const r = f32x4.sub(f32x4.sub(x, f32x4.mul(n, f32x4.splat(LN2_HIGH))), f32x4.mul(n, f32x4.splat(LN2_LOW)));
-  let p = multiplyAdd(r, f32x4.splat(0.0083125010), f32x4.splat(0.0418903306));
+  let p = multiplyAdd(r, f32x4.splat(0.008312501), f32x4.splat(0.0418903306));
   p = multiplyAdd(r, p, f32x4.splat(0.166671157));
   p = multiplyAdd(r, p, f32x4.splat(0.499992311));
   p = multiplyAdd(r, p, f32x4.splat(1));
@@ -31,18 +31,10 @@ function expOfNonPositive(x: v128, rounder: v128, lowest: v128): v128 {
  * Replaces `rows` rows of scores `s` (L, padded with −∞ to whole vectors) by `2^-k · e^(S − max)` and writes 1 / Σ of
  * each row to `inverse` (0 for a row of −∞ alone) and logsumexp to `lse` where that is not 0.
  */
-export function softmaxRows(
-  s: usize,
-  sStride: usize,
-  rows: i32,
-  L: i32,
-  k: i32,
-  inverse: usize,
-  lse: usize,
-): void {
+export function softmaxRows(s: usize, sStride: usize, rows: i32, L: i32, k: i32, inverse: usize, lse: usize): void {
   const rounder = f32x4.splat(ROUNDER + <f32>(<i32>127 - k));
   const lowest = f32x4.splat(<f32>(<i32>127 - k) * -0.6931472);
-  const bytes = <usize>((L + 3) >> 2) << 4;
+  const bytes = (<usize>((L + 3) >> 2)) << 4;
   let row = 0;
   for (; row + 4 <= rows; row += 4) {
     softmaxFourRows(s, sStride, bytes, rounder, lowest, k, inverse, lse);
@@ -118,15 +110,7 @@ function softmaxFourRows(
 
 // @ts-ignore: decorator
 @inline
-function softmaxOneRow(
-  s: usize,
-  bytes: usize,
-  rounder: v128,
-  lowest: v128,
-  k: i32,
-  inverse: usize,
-  lse: usize,
-): void {
+function softmaxOneRow(s: usize, bytes: usize, rounder: v128, lowest: v128, k: i32, inverse: usize, lse: usize): void {
   let max = v128.load(s);
   for (let at: usize = 16; at < bytes; at += 16) max = f32x4.pmax(max, v128.load(s + at));
   const rowMax = maxOfLanes(max);

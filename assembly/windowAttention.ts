@@ -45,17 +45,17 @@ export function windowAttention(
   logitFactors: usize,
   scratch: usize,
 ): void {
-  const rowBytes = <usize>D << 2;
+  const rowBytes = (<usize>D) << 2;
   const windowBytes = <usize>L * rowBytes;
   const scoreBytes = (<usize>L * <usize>L) << 2;
-  const sStride = <usize>((L + 7) & ~7) << 2;
+  const sStride = (<usize>((L + 7) & ~7)) << 2;
   const s = scratch;
   const inverse = s + <usize>MAX_TILE_ROWS * sStride;
   const qFactors = inverse + sStride;
   const kFactors = qFactors + sStride;
   const keys = kFactors + sStride + SLACK;
   const values = keys + sStride * <usize>D + SLACK;
-  const scaledQ = values + <usize>L * (<usize>((D + 7) & ~7) << 2) + SLACK;
+  const scaledQ = values + <usize>L * ((<usize>((D + 7) & ~7)) << 2) + SLACK;
 
   // L = 4 · fours + 5 · fives + ones
   let fives = L & 3;
@@ -101,6 +101,6 @@ export function windowAttention(
     k += windowBytes;
     v += windowBytes;
     o += windowBytes;
-    if (lse) lse += <usize>L << 2;
+    if (lse) lse += (<usize>L) << 2;
   }
 }

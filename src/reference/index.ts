@@ -4,7 +4,10 @@ export { type ContinuousPositionBiasArgs, continuousPositionBias } from './conti
 export { cyclicShift } from './cyclicShift.js';
 export { flashWindowAttention } from './flashWindowAttention.js';
 export { flashWindowAttentionBackward } from './flashWindowAttentionBackward.js';
+export { gelu } from './gelu.js';
 export type { Gradients } from './gradients.js';
+export { layerNorm } from './layerNorm.js';
+export { linear } from './linear.js';
 export { relativePositionBias, relativePositionIndex } from './relativePositionBias.js';
 export { shiftedWindowAttention } from './shiftedWindowAttention.js';
 export { shiftedWindowMask } from './shiftedWindowMask.js';

@@ -1,0 +1,115 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { check, formatCheck } from './check.js';
+import { classify, formatClassification } from './classify.js';
+import { info } from './info.js';
+import { run } from './run.js';
+
+const PASS = 0;
+const MISMATCH = 1;
+const UNUSABLE = 2;
+
+const { version, description } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+  description: string;
+};
+
+const json = () => new Option('--json', 'print JSON');
+const backend = () => new Option('--backend <name>', 'what computes').choices(['auto', 'wasm', 'typescript']);
+
+const program = new Command('flash-window-attention').description(description).version(version).exitOverride();
+
+program
+  .command('classify')
+  .description('classify PNG and JPEG images with a Swin model')
+  .argument('<image...>')
+  .option('--model <directory>', "a model in Hugging Face's layout (default: the embedded CIFAR-10 classifier)")
+  .option('--top <n>', 'labels to print', integer(1), 5)
+  .option('--square', 'classify the centre square of each image')
+  .option('--verify', 'repeat the attention by the float64 reference and print the largest error')
+  .addOption(backend())
+  .addOption(json())
+  .action(async (images, options) => print(await classify(images, options), formatClassification, options));
+
+program
+  .command('run')
+  .description('compute the attention of every case of a safetensors file')
+  .argument('<input>', 'tensors q, k, v, optionally bias, mask, logitScale, dO')
+  .requiredOption('-o, --output <file>', 'where o, lse and gradients go')
+  .option('--backward', 'gradients too')
+  .option('--threads <n>', 'threads, 0 for one a core', integer(0))
+  .option('--reference', 'by the float64 reference')
+  .addOption(backend())
+  .addOption(json())
+  .action(async (input, options) => {
+    const format = (result: Awaited<ReturnType<typeof run>>) =>
+      [
+        ...result.cases.map(
+          ({ name, tensors, milliseconds }) =>
+            `${name || input}: ${tensors.join(' ')} in ${milliseconds.toFixed(1)} ms`,
+        ),
+        `${options.output}: ${result.cases.length} cases by ${result.backend}`,
+      ].join('\n');
+    print(await run(input, options), format, options);
+  });
+
+program
+  .command('check')
+  .description("judge a kernel's outputs against the float64 truth")
+  .argument('<file>', 'inputs, and outputs where no second file is given')
+  .argument('[actuals]', 'outputs o, lse, dQ, dK, dV, dBias, dLogitScale')
+  .option('--suffix <text>', 'what follows the names of the outputs, such as _triton')
+  .option('--case <name>', 'this case only')
+  .addOption(new Option('--dtype <name>', 'precision of the kernel').choices(['float32']).default('float32'))
+  .addOption(new Option('--format <name>', 'form of the report').choices(['text', 'json']).default('text'))
+  .addOption(json())
+  .action(async (file, actuals, options) => {
+    const result = await check(file, actuals, options);
+    print(result, formatCheck, { json: options.json || options.format === 'json' });
+    if (!result.pass) process.exitCode = MISMATCH;
+  });
+
+program
+  .command('info')
+  .description('what this machine supports and which backend would run')
+  .addOption(json())
+  .action(async (options) => {
+    const format = (result: object) =>
+      Object.entries(result)
+        .map(([key, value]) => `${key}: ${value}`)
+        .join('\n');
+    print(await info(), format, options);
+  });
+
+function print<T>(result: T, format: (result: T) => string, options: { readonly json?: boolean }): void {
+  process.stdout.write(`${options.json ? JSON.stringify(result, replaceNonFinite, 2) : format(result)}\n`);
+}
+
+/** JSON has no infinities or NaN: they are written as text. */
+function replaceNonFinite(_key: string, value: unknown): unknown {
+  return typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
+}
+
+function integer(min: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < min) {
+      throw new InvalidArgumentError(`expected an integer ≥ ${min}.`);
+    }
+    return value;
+  };
+}
+
+try {
+  for (const command of program.commands) command.exitOverride();
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) {
+    // Commander has printed it: help and version are no errors.
+    process.exitCode = error.exitCode === 0 ? PASS : UNUSABLE;
+  } else {
+    process.stderr.write(`flash-window-attention: ${(error as Error).message}\n`);
+    process.exitCode = UNUSABLE;
+  }
+}

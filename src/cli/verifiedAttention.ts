@@ -1,0 +1,25 @@
+import type { WindowAttention } from '../attention/windowAttention.js';
+import { compare } from '../oracle/compare.js';
+import { shiftedWindowAttention } from '../reference/shiftedWindowAttention.js';
+
+/** An engine whose every image call is repeated by the float64 reference. */
+export interface VerifiedAttention {
+  readonly attention: WindowAttention;
+  /** Largest error so far, of the kernel against the reference. */
+  largestError(): number;
+}
+
+export function verifiedAttention(attention: WindowAttention): VerifiedAttention {
+  let largest = 0;
+  return {
+    attention: {
+      ...attention,
+      async shiftedWindowAttention(args) {
+        const o = await attention.shiftedWindowAttention(args);
+        largest = Math.max(largest, compare(o, shiftedWindowAttention(args)).maxAbsError);
+        return o;
+      },
+    },
+    largestError: () => largest,
+  };
+}

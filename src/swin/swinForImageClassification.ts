@@ -1,0 +1,132 @@
+import { createWindowAttention } from '../attention/createWindowAttention.js';
+import type { WindowAttention } from '../attention/windowAttention.js';
+import { readSafetensors } from '../safetensors/readSafetensors.js';
+import { checkDims, checkInteger } from '../tensor/check.js';
+import { float32Tensor, type Tensor, type TensorLike, toFloat64 } from '../tensor/tensor.js';
+import { type Architecture, checkConfig, type SwinConfig } from './config.js';
+import { swinForward } from './forward.js';
+import { type PreprocessorConfig, preprocess, type RawImage } from './preprocess.js';
+import { loadPretrained, type PretrainedSource } from './pretrained.js';
+import { StateDict } from './stateDict.js';
+import { readTransformersWeights, type SwinWeights } from './weights.js';
+
+export interface SwinOptions {
+  /** The engine for attention; one of its own when absent. */
+  readonly attention?: WindowAttention | undefined;
+}
+
+export interface SwinOutput {
+  /** `[B, numLabels]`. */
+  readonly logits: Tensor<Float32Array>;
+  /** The embeddings, then each stage's output, `[B, tokens, C]`, in transformers' order. */
+  readonly hiddenStates?: readonly Tensor<Float32Array>[];
+}
+
+export interface Classification {
+  readonly label: string;
+  /** Probability. */
+  readonly score: number;
+}
+
+/** A Swin image classifier. Source: Liu et al. 2021; transformers, `SwinForImageClassification`. */
+export class SwinForImageClassification {
+  private constructor(
+    private readonly architecture: Architecture,
+    private readonly weights: SwinWeights,
+    private readonly preprocessor: PreprocessorConfig | undefined,
+    /** The engine that runs the attention. */
+    readonly attention: WindowAttention,
+  ) {}
+
+  /**
+   * Loads a model in Hugging Face's layout from a directory, a base URL, or `{ config, weights }`. Rejects with what
+   * reading it throws, with RangeError for files that are malformed or contradict each other.
+   */
+  static async fromPretrained(
+    source: PretrainedSource,
+    options: SwinOptions = {},
+  ): Promise<SwinForImageClassification> {
+    const { config, weights, preprocessor } = await loadPretrained(source);
+    const { tensors } = readSafetensors(weights);
+    return SwinForImageClassification.#create(tensors, config, preprocessor, options);
+  }
+
+  /**
+   * Makes a model of a state dict (by transformers' names; float32, float16 or bfloat16) and a config with Hugging
+   * Face's keys. Rejects with RangeError naming a tensor that is missing, extra or misshapen, or a config's bad value.
+   */
+  static async fromStateDict(
+    tensors: Readonly<Record<string, TensorLike>>,
+    config: SwinConfig,
+    options: SwinOptions = {},
+  ): Promise<SwinForImageClassification> {
+    return SwinForImageClassification.#create(tensors, config, undefined, options);
+  }
+
+  static async #create(
+    tensors: Readonly<Record<string, TensorLike>>,
+    config: SwinConfig,
+    preprocessor: PreprocessorConfig | undefined,
+    { attention }: SwinOptions,
+  ): Promise<SwinForImageClassification> {
+    const architecture = checkConfig(config);
+    const weights = readTransformersWeights(new StateDict(tensors), architecture);
+    const engine = attention ?? (await createWindowAttention());
+    return new SwinForImageClassification(architecture, weights, preprocessor, engine);
+  }
+
+  /** The labels, in the order of the logits. */
+  get labels(): readonly string[] {
+    return this.architecture.labels;
+  }
+
+  /**
+   * Logits of `pixelValues` `[B, C, H, W]`, any H and W. Rejects with TypeError for what is no float tensor, with
+   * RangeError for another number of channels.
+   */
+  async forward(
+    pixelValues: TensorLike,
+    options: { readonly hiddenStates?: boolean | undefined } = {},
+  ): Promise<SwinOutput> {
+    const { numChannels } = this.architecture;
+    const legend = '[B, channels, H, W]';
+    const tensor = checkDims('pixelValues', pixelValues, legend, [undefined, numChannels, undefined, undefined]);
+    const dims = tensor.dims as [number, number, number, number];
+    checkInteger('pixelValues.dims[2]', dims[2], 1);
+    checkInteger('pixelValues.dims[3]', dims[3], 1);
+    const result = await swinForward(toFloat64(tensor), dims, this.architecture, this.weights, this.attention);
+    return {
+      logits: rounded(result.logits),
+      ...(options.hiddenStates && { hiddenStates: result.hiddenStates.map(rounded) }),
+    };
+  }
+
+  /** Pixel values `[1, 3, H, W]` of an image, as the model's `preprocessor_config.json` says. */
+  preprocess(image: RawImage): Tensor<Float32Array> {
+    return preprocess(image, this.architecture.imageSize, this.preprocessor);
+  }
+
+  /**
+   * The `topK` (5) likeliest labels of an image of RGB or RGBA bytes, likeliest first. Rejects with TypeError for what
+   * is no image, with RangeError for a length that fits neither layout or a `topK` below 1.
+   */
+  async classify(image: RawImage, options: { readonly topK?: number | undefined } = {}): Promise<Classification[]> {
+    const topK = checkInteger('topK', options.topK ?? 5, 1);
+    const { logits } = await this.forward(this.preprocess(image));
+    return softmax(logits.data)
+      .map((score, i) => ({ label: this.labels[i] as string, score }))
+      .sort((a, b) => b.score - a.score)
+      .slice(0, topK);
+  }
+}
+
+function softmax(logits: Float32Array): number[] {
+  const max = Math.max(...logits);
+  const exponentials = Array.from(logits, (logit) => Math.exp(logit - max));
+  const sum = exponentials.reduce((total, e) => total + e, 0);
+  return exponentials.map((e) => e / sum);
+}
+
+function rounded({ data, dims }: Tensor<Float64Array>): Tensor<Float32Array> {
+  return float32Tensor(dims, Float32Array.from(data));
+}
