@@ -24,7 +24,8 @@ export function bfloat16ToNumber(bits: number): number {
 export function roundToPrecision(value: number, precision: number, minExponent: number): number {
   if (value === 0 || !Number.isFinite(value)) return value;
   const quantum = 2 ** (Math.max(exponentOf(value), minExponent) - precision + 1);
-  return roundHalfToEven(value / quantum) * quantum;
+  const magnitude = roundHalfToEven(Math.abs(value) / quantum) * quantum;
+  return value < 0 ? -magnitude : magnitude;
 }
 
 /** Nearest binary16 value: 11 significant bits, subnormals down to 2⁻²⁴, overflow to infinity. */

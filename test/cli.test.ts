@@ -1,0 +1,150 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { encode } from 'fast-png';
+import jpeg from 'jpeg-js';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { writeSafetensors } from '../src/safetensors/index.js';
+import { randomNumbers, randomTensor } from './support/arbitraries.js';
+
+const MAIN = fileURLToPath(new URL('../build/cli/main.js', import.meta.url));
+const CORE = fileURLToPath(new URL('golden/core.safetensors', import.meta.url));
+const CAT = fileURLToPath(new URL('../examples/images/chelsea.png', import.meta.url));
+
+interface Result {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the built command line. */
+function cli(...args: string[]): Promise<Result> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [MAIN, ...args], (error, stdout, stderr) => {
+      resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr });
+    });
+  });
+}
+
+let directory: string;
+const path = (name: string) => join(directory, name);
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'flash-window-attention-'));
+});
+afterAll(() => rm(directory, { recursive: true }));
+
+describe('classify', () => {
+  it('names the cat of the sample photograph, and verifies the kernel on it', async () => {
+    const { code, stdout, stderr } = await cli('classify', CAT, '--square', '--verify', '--top', '3', '--json');
+    const { images, backend } = JSON.parse(stdout);
+    expect([code, stderr, backend]).toEqual([0, '', 'wasm']);
+    expect(images[0].classes.map(({ label }: { label: string }) => label)[0]).toBe('cat');
+    expect(images[0].classes.length).toBe(3);
+    expect(images[0].largestError).toBeGreaterThan(0);
+    expect(images[0].largestError).toBeLessThan(1e-5);
+  });
+
+  it('reads JPEG, grey, grey with alpha, 16-bit and palette PNG alike', async () => {
+    const width = 48;
+    const height = 40;
+    const grey = Uint8Array.from({ length: width * height }, (_, i) => Math.round((255 * (i % width)) / width));
+    const spread = (count: number, alpha = false) =>
+      Uint8Array.from({ length: grey.length * count }, (_, i) =>
+        alpha && i % count === count - 1 ? 255 : (grey[Math.floor(i / count)] as number),
+      );
+    const files: Record<string, Uint8Array> = {
+      'rgb.png': encode({ width, height, data: spread(3), channels: 3, depth: 8 }),
+      'rgba.png': encode({ width, height, data: spread(4, true), channels: 4, depth: 8 }),
+      'grey.png': encode({ width, height, data: grey, channels: 1, depth: 8 }),
+      'grey-alpha.png': encode({ width, height, data: spread(2, true), channels: 2, depth: 8 }),
+      'deep.png': encode({ width, height, data: Uint16Array.from(grey, (x) => x * 257), channels: 1, depth: 16 }),
+      'photo.jpg': jpeg.encode({ width, height, data: spread(4, true) }, 100).data,
+    };
+    await Promise.all(Object.entries(files).map(([name, bytes]) => writeFile(path(name), bytes)));
+    const { code, stdout } = await cli('classify', ...Object.keys(files).map(path), '--json');
+    expect(code).toBe(0);
+    const scores = JSON.parse(stdout).images.map(
+      ({ classes }: { classes: { label: string; score: number }[] }) => classes[0],
+    );
+    for (const score of scores.slice(1, 5)) expect(score).toEqual(scores[0]);
+    expect(scores[5].label).toBe(scores[0].label);
+    expect(Math.abs(scores[5].score - scores[0].score)).toBeLessThan(0.05);
+  });
+
+  it.each([
+    ['a text', 'hello', /expected to be a PNG or JPEG file/],
+    ['a damaged PNG', Buffer.from('89504e470d0a1a0a00', 'hex'), /expected to be an intact image/],
+    ['a damaged JPEG', Buffer.from('ffd8ffee', 'hex'), /expected to be an intact image/],
+  ])('exits with 2 on %s', async (_, contents, text) => {
+    await writeFile(path('bad'), contents);
+    const { code, stderr } = await cli('classify', path('bad'));
+    expect([code, stderr.match(text) !== null]).toEqual([2, true]);
+  });
+});
+
+describe('run and check', () => {
+  it('agree on the golden cases, gradients of the reference too', async () => {
+    const engine = await cli('run', CORE, '-o', path('engine.safetensors'));
+    expect([engine.code, engine.stderr]).toEqual([0, '']);
+    const { code, stdout } = await cli('check', CORE, path('engine.safetensors'), '--json');
+    const report = JSON.parse(stdout);
+    expect([code, report.pass, report.cases.length]).toEqual([0, true, 21]);
+    expect(Object.keys(report.cases[0].tensors)).toEqual(['o', 'lse']);
+  });
+
+  it('run the reference with gradients, for a file of one nameless case', async () => {
+    const next = randomNumbers(1);
+    const tensor = () => randomTensor([1, 2, 5, 3], next);
+    const inputs = { q: tensor(), k: tensor(), v: tensor(), dO: tensor(), bias: randomTensor([2, 5, 5], next) };
+    await writeFile(path('one.safetensors'), writeSafetensors(inputs, { scale: '0.5' }));
+    const ran = await cli('run', path('one.safetensors'), '-o', path('out.safetensors'), '--reference', '--backward');
+    expect([ran.code, ran.stderr]).toEqual([0, '']);
+    const checked = await cli('check', path('one.safetensors'), path('out.safetensors'));
+    expect(checked.code).toBe(0);
+    expect(checked.stdout.match(/^pass {2}(o|lse|dQ|dK|dV|dBias) /gm)?.length).toBe(6);
+  });
+
+  it('find a wrong output, and exit with 1', async () => {
+    const next = randomNumbers(2);
+    const tensor = () => randomTensor([1, 2, 5, 3], next);
+    const inputs = { q: tensor(), k: tensor(), v: tensor() };
+    await writeFile(path('wrong.safetensors'), writeSafetensors({ ...inputs, o_kernel: inputs.v }));
+    const { code, stdout } = await cli('check', path('wrong.safetensors'), '--suffix', '_kernel');
+    expect([code, /^FAIL {2}o /m.test(stdout), /1 of 1 tensors fail/.test(stdout)]).toEqual([1, true, true]);
+  });
+
+  it.each([
+    [['check', 'nowhere.safetensors'], /ENOENT/],
+    [['check', CAT], /safetensors file: expected a header/],
+    [['check', CORE, '--case', 'c99'], /expected a case named "c99"/],
+    [['check', CORE, '--suffix', '_none'], /expected tensors o, lse/],
+    [['check', CORE, '--dtype', 'int8'], /Allowed choices are float32/],
+    [['run', CORE], /required option/],
+    [['run', CORE, '-o', 'x', '--threads', 'two'], /expected an integer ≥ 0/],
+    [['run', CORE, '-o', 'x', '--backward', '--reference'], /has no dO for --backward/],
+    [['polish'], /unknown command 'polish'/],
+    [['info', '--loud'], /unknown option '--loud'/],
+    [[], /Usage/],
+  ])('exit with 2 on %j', async (args, text) => {
+    const { code, stderr } = await cli(...args);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(text);
+  });
+});
+
+describe('info', () => {
+  it('says what would run, as text and as JSON', async () => {
+    expect((await cli('info')).stdout).toMatch(/^backend: wasm$/m);
+    expect(JSON.parse((await cli('info', '--json')).stdout)).toMatchObject({ simd: true, backend: 'wasm' });
+  });
+
+  it.each([
+    ['--version', /^\d+\.\d+\.\d+$/m],
+    ['--help', /Usage: flash-window-attention/],
+  ])('knows %s', async (flag, text) => {
+    const { code, stdout } = await cli(flag);
+    expect([code, text.test(stdout)]).toEqual([0, true]);
+  });
+});
