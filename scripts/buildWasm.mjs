@@ -5,7 +5,7 @@ import './generateTiles.mjs';
 const common = ['-O3', '--converge', '--noAssert', '--runtime', 'stub', '--enable', 'simd', '--disableWarning', '112'];
 
 /** @param {string[]} flags */
-async function compile(flags) {
+export async function compile(flags) {
   const { error, stderr } = await asc.main([...flags, ...common]);
   if (error) throw new Error(`${error.message}\n${stderr}`);
 }

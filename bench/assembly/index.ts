@@ -1,0 +1,6 @@
+export { multiplyAndAddPeak } from './peak';
+export { standardAttention } from './standardAttention';
+
+export function heapBase(): usize {
+  return __heap_base;
+}

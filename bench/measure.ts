@@ -1,0 +1,61 @@
+import Benchmark from 'benchmark';
+import type { Side } from './side.js';
+
+/** Seconds a side runs in each round. */
+const ROUND_SECONDS = 0.25;
+
+export interface Timing {
+  readonly name: string;
+  /** Median time of each round, seconds. */
+  readonly rounds: readonly number[];
+  readonly median: number;
+}
+
+/**
+ * Times sides in turn, round by round, so that a machine that slows down slows all of them. Each side is warmed up
+ * first, until V8 has compiled it with TurboFan.
+ */
+export async function measure(sides: readonly Side[], rounds: number): Promise<Timing[]> {
+  for (const side of sides) {
+    const start = performance.now();
+    for (let i = 0; i < 20 && performance.now() - start < 1000; i++) await side.run();
+  }
+  const times = sides.map((): number[] => []);
+  for (let round = 0; round < rounds; round++) {
+    for (const [i, side] of sides.entries()) times[i]?.push(await timeRound(side));
+  }
+  return sides.map(({ name }, i) => {
+    const own = times[i] as number[];
+    return { name, rounds: own, median: median(own) };
+  });
+}
+
+/** Median over rounds of `other / own`, round by round. */
+export function ratio(own: Timing, other: Timing): number {
+  return median(own.rounds.map((time, round) => (other.rounds[round] as number) / time));
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  if (sorted.length % 2 === 1) return sorted[middle] as number;
+  return ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
+}
+
+function timeRound(side: Side): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const benchmark = new Benchmark({
+      defer: true,
+      minTime: ROUND_SECONDS / 10,
+      maxTime: ROUND_SECONDS,
+      minSamples: 3,
+      async fn(deferred: { resolve(): void }) {
+        await side.run();
+        deferred.resolve();
+      },
+      onComplete: () => resolve(median(benchmark.stats.sample)),
+      onError: () => reject(benchmark.error),
+    });
+    benchmark.run({ async: true });
+  });
+}

@@ -1,0 +1,75 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import * as vega from 'vega';
+import { compile, type TopLevelSpec } from 'vega-lite';
+
+export interface Result {
+  readonly shape: string;
+  readonly peakGflops: number;
+  readonly sides: readonly {
+    readonly name: string;
+    readonly milliseconds: number;
+    readonly gflops: number;
+    /** Time of this side over that of `flash`, both from JavaScript tensors to JavaScript tensors. */
+    readonly ratio: number;
+    readonly maxError: number;
+  }[];
+}
+
+/** Stores results as windowAttention.json, .md and .svg in `directory`. */
+export async function writeReport(
+  directory: URL,
+  machine: Readonly<Record<string, string>>,
+  results: readonly Result[],
+): Promise<void> {
+  await mkdir(directory, { recursive: true });
+  await writeFile(new URL('windowAttention.json', directory), `${JSON.stringify({ machine, results }, null, 2)}\n`);
+  await writeFile(new URL('windowAttention.md', directory), markdown(machine, results));
+  await writeFile(new URL('windowAttention.svg', directory), await chart(results));
+}
+
+function markdown(machine: Readonly<Record<string, string>>, results: readonly Result[]): string {
+  const names = results[0]?.sides.map(({ name }) => name) ?? [];
+  const row = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  return [
+    '# Window attention, forward, one thread',
+    '',
+    'Medians of interleaved rounds, made by `npm run bench`: milliseconds, and in brackets the time over that of `flash`.',
+    '',
+    ...Object.entries(machine).map(([key, value]) => `- ${key}: ${value}`),
+    '',
+    row(['(B, H, L, D)', 'peak GFLOP/s', ...names]),
+    row(['---', ...names.map(() => '---:'), '---:']),
+    ...results.map(({ shape, peakGflops, sides }) =>
+      row([
+        shape,
+        peakGflops.toFixed(1),
+        ...sides.map(({ milliseconds, ratio }) => `${milliseconds.toPrecision(3)} (${ratio.toFixed(2)}×)`),
+      ]),
+    ),
+    '',
+  ].join('\n');
+}
+
+async function chart(results: readonly Result[]): Promise<string> {
+  const values = results.flatMap(({ shape, sides }) => {
+    return sides.map(({ name, gflops }) => ({ shape, side: name, gflops }));
+  });
+  const spec: TopLevelSpec = {
+    $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
+    data: { values },
+    width: 560,
+    height: { step: 9 },
+    mark: 'bar',
+    encoding: {
+      row: { field: 'shape', title: null, sort: null, header: { labelAngle: 0, labelAlign: 'left' } },
+      y: { field: 'side', title: null, axis: null, sort: null },
+      x: {
+        field: 'gflops',
+        type: 'quantitative',
+        title: 'GFLOP/s, one thread, JavaScript tensors to JavaScript tensors',
+      },
+      color: { field: 'side', title: null, sort: null },
+    },
+  };
+  return new vega.View(vega.parse(compile(spec).spec), { renderer: 'none' }).toSVG();
+}

@@ -1,0 +1,73 @@
+import { readFile } from 'node:fs/promises';
+import type { FloatTensor, Problem } from '../problem.js';
+import type { Side } from '../side.js';
+
+export interface BenchExports {
+  readonly memory: WebAssembly.Memory;
+  heapBase(): number;
+  multiplyAndAddPeak(rounds: number, factor: number, term: number): number;
+  standardAttention(...args: number[]): void;
+}
+
+export async function benchExports(): Promise<BenchExports> {
+  const bytes = await readFile(new URL('../bench.wasm', import.meta.url));
+  return (await WebAssembly.instantiate(bytes)).instance.exports as unknown as BenchExports;
+}
+
+/** Unfused standard attention in the same wasm: copies in, passes over the whole batch, copy out. */
+export async function standardSide({ shape, q, k, v, bias, mask }: Problem): Promise<Side> {
+  const { B, H, L, D, nW } = shape;
+  const kernel = await benchExports();
+  let top = Math.ceil(kernel.heapBase() / 64) * 64;
+  const allocate = (floats: number) => {
+    const pointer = top;
+    top = Math.ceil((top + 4 * floats + 64) / 64) * 64;
+    return pointer;
+  };
+  const length = B * H * L * D;
+  const padded = Math.ceil(L / 8) * 8;
+  const at = {
+    q: allocate(length),
+    k: allocate(length),
+    v: allocate(length),
+    bias: allocate(bias.data.length),
+    mask: mask ? allocate(mask.data.length) : 0,
+    o: allocate(length),
+    s: allocate(B * H * L * padded),
+    scaled: allocate(length),
+    scratch: allocate(16 + Math.max(padded * D, L * Math.ceil(D / 8) * 8)),
+  };
+  kernel.memory.grow(Math.ceil(top / 65536));
+  const floats = new Float32Array(kernel.memory.buffer);
+  const put = (tensor: FloatTensor, pointer: number) => floats.set(tensor.data, pointer / 4);
+  return {
+    name: 'standard attention, same wasm',
+    run() {
+      put(q, at.q);
+      put(k, at.k);
+      put(v, at.v);
+      put(bias, at.bias);
+      if (mask) put(mask, at.mask);
+      const scale = D ** -0.5;
+      kernel.standardAttention(
+        B * H,
+        H,
+        L,
+        D,
+        Math.max(nW, 1),
+        at.q,
+        at.k,
+        at.v,
+        at.bias,
+        at.mask,
+        at.o,
+        scale,
+        at.s,
+        at.scaled,
+        at.scratch,
+      );
+      return floats.slice(at.o / 4, at.o / 4 + length);
+    },
+    dispose() {},
+  };
+}

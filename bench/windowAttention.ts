@@ -1,0 +1,98 @@
+import * as onnxruntimeNode from 'onnxruntime-node';
+import * as onnxruntimeWeb from 'onnxruntime-web';
+import { machine } from './machine.js';
+import { measure, ratio, type Timing } from './measure.js';
+import { peakGflops } from './peak.js';
+import { makeProblem, type Problem } from './problem.js';
+import { type Result, writeReport } from './report.js';
+import { flops, SHAPES, title } from './shapes.js';
+import type { Side } from './side.js';
+import { flashSide } from './sides/flash.js';
+import { onnxruntimeSides, type Runtime } from './sides/onnxruntime.js';
+import { standardSide } from './sides/standard.js';
+import { tfjsSide } from './sides/tfjs.js';
+
+// npm run bench [-- --rounds N] [-- --only TEXT] [-- --quick]
+const option = (name: string) => {
+  const at = process.argv.indexOf(`--${name}`);
+  return at < 0 ? undefined : (process.argv[at + 1] ?? '');
+};
+const rounds = Number(option('rounds') ?? 9);
+const isQuick = process.argv.includes('--quick');
+const shapes = SHAPES.filter(({ name }) => name.includes(option('only') ?? ''));
+
+/** Largest error that a side may have, relative to the largest |v|, which is 1. */
+const AGREEMENT = 1e-4;
+
+onnxruntimeWeb.env.wasm.numThreads = 1;
+console.log(machine());
+
+const results: Result[] = [];
+for (const shape of shapes) {
+  const problem = makeProblem(shape);
+  const sides = [
+    await flashSide('flash, kernel memory', problem, { backend: 'wasm' }, true),
+    await flashSide('flash', problem, { backend: 'wasm' }),
+    await standardSide(problem),
+    ...(await onnxruntimeSides('onnxruntime-web', onnxruntimeWeb as unknown as Runtime, problem)),
+    ...(await onnxruntimeSides('onnxruntime-node', onnxruntimeNode as unknown as Runtime, problem)),
+    ...(isQuick
+      ? []
+      : [await tfjsSide(problem), await flashSide('naive TypeScript', problem, { backend: 'typescript' })]),
+  ];
+  const errors: number[] = [];
+  for (const side of sides) errors.push(await checkedError(side, problem));
+  const peak = await peakGflops();
+  const timings = await measure(sides, rounds);
+  const result = {
+    shape: title(shape),
+    peakGflops: Math.max(peak, await peakGflops()),
+    sides: timings.map((timing, i) => ({
+      name: timing.name,
+      milliseconds: 1e3 * timing.median,
+      gflops: flops(shape) / timing.median / 1e9,
+      ratio: ratio(timings[1] as Timing, timing),
+      maxError: errors[i] as number,
+    })),
+  };
+  results.push(result);
+  print(result);
+  for (const side of sides) await side.dispose();
+}
+await writeReport(new URL('../results/', import.meta.url), machine(), results);
+
+/** Refuses a side whose output is wrong: it is not timed. */
+async function checkedError(side: Side, { truth, shape }: Problem): Promise<number> {
+  const { H, L, D } = shape;
+  const output = await side.run();
+  let worst = 0;
+  for (let i = 0; i < truth.length; i++) {
+    const d = i % D;
+    const l = Math.floor(i / D) % L;
+    const h = Math.floor(i / (D * L)) % H;
+    const b = Math.floor(i / (D * L * H));
+    const at = side.isHeadsLast ? ((b * L + l) * H + h) * D + d : i;
+    const error = Math.abs((output[at] as number) - (truth[i] as number));
+    worst = Number.isNaN(error) ? Number.POSITIVE_INFINITY : Math.max(worst, error);
+  }
+  if (!(worst < AGREEMENT)) throw new Error(`${side.name} is off by ${worst} at ${title(shape)}`);
+  return worst;
+}
+
+function print({ shape, sides, peakGflops: peak }: Result): void {
+  console.log(`\n${shape}; peak of multiplications and additions ${peak.toFixed(1)} GFLOP/s`);
+  console.table(
+    Object.fromEntries(
+      sides.map(({ name, milliseconds, gflops, ratio: times, maxError }) => [
+        name,
+        {
+          ms: milliseconds.toFixed(3),
+          'GFLOP/s': gflops.toFixed(1),
+          'of peak': `${((100 * gflops) / peak).toFixed(0)}%`,
+          'flash is faster': `${times.toFixed(2)}×`,
+          'max error': maxError.toExponential(1),
+        },
+      ]),
+    ),
+  );
+}
