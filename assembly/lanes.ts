@@ -33,10 +33,9 @@ export function storePartial(to: usize, low: v128, high: v128, count: i32): void
 /** Largest of four lanes. */
 // @ts-ignore: decorator
 @inline
-export function maxOfLanes(x: v128): f32 {
+export function maxInEveryLane(x: v128): v128 {
   x = f32x4.pmax(x, v128.shuffle<i32>(x, x, 2, 3, 0, 1));
-  x = f32x4.pmax(x, v128.shuffle<i32>(x, x, 1, 0, 3, 2));
-  return f32x4.extract_lane(x, 0);
+  return f32x4.pmax(x, v128.shuffle<i32>(x, x, 1, 0, 3, 2));
 }
 
 /** Sum of four lanes, in a fixed order. */

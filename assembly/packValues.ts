@@ -1,4 +1,4 @@
-import { maxOfLanes, tailLanes } from './lanes';
+import { maxInEveryLane, tailLanes } from './lanes';
 
 /**
  * Packs V (L, D) for the value tiles: panels of 8 features, `[panel][L][8]`, so that a tile streams its panel in order
@@ -34,5 +34,5 @@ export function packValues(v: usize, L: i32, D: i32, to: usize): f32 {
       max = f32x4.pmax(max, f32x4.pmax(f32x4.abs(low), f32x4.abs(high)));
     }
   }
-  return maxOfLanes(max);
+  return f32x4.extract_lane(maxInEveryLane(max), 0);
 }

@@ -1,21 +1,25 @@
-import { scorePanel1, scorePanel4, scorePanel5, valuePanel1, valuePanel4, valuePanel5 } from '../build/assembly/tiles';
-import { packKeys } from './packKeys';
+import { scorePanel, valuePanel } from '../build/assembly/tiles';
+import { packKeys, packTailKeys, tailKeyBytes } from './packKeys';
 import { packValues } from './packValues';
 import { inverseRowNorms, scaleRows } from './rowNorms';
+import { scoreTailKeys } from './scoreTailKeys';
 import { softmaxRows } from './softmaxRows';
 
 /** Bytes after each array that kernels may read, and never use. */
 export const SLACK: usize = 64;
 
-const MAX_TILE_ROWS = 5;
+/** Queries of one panel. */
+const PANEL_ROWS = 4;
+/** Largest number of keys that `packTailKeys` leaves beside the panels. */
+const TAIL_KEYS = 4;
 
 /** Bytes of scratch that `windowAttention` needs for windows of L tokens and heads of D features; f64 cannot overflow. */
 export function windowAttentionScratch(L: i32, D: i32): f64 {
   const length = <f64>L + 7;
   const features = <f64>D + 7;
-  const rows = <f64>MAX_TILE_ROWS + 3; // S of one panel of queries; 1/Σ, factors of q and of k
+  const rows = <f64>PANEL_ROWS + 3; // S of one panel of queries; 1/Σ, factors of q and of k
   const matrices: f64 = 3; // Kᵀ, V, scaled q
-  return 4 * (rows * length + matrices * length * features) + 6 * <f64>SLACK;
+  return 4 * (rows * length + matrices * length * features + <f64>TAIL_KEYS * features) + 6 * <f64>SLACK;
 }
 
 /**
@@ -24,7 +28,7 @@ export function windowAttentionScratch(L: i32, D: i32): f64 {
  * q, k, v, o: (windowHeads, L, D). bias: (H, L, L) or 0. mask: (nW, L, L) or 0. lse: (windowHeads, L) or 0.
  * logitFactors: (H), `exp(min(logitScale, ln 100))`, selects cosine attention; 0 for `scale`.
  *
- * The report keeps a window's whole S on chip (arXiv 2501.06480, Algorithm 1); here that is S of one panel of up to 5
+ * The report keeps a window's whole S on chip (arXiv 2501.06480, Algorithm 1); here that is S of one panel of 4
  * queries against all L keys, which stays in L1 from Q Kᵀ to P V.
  */
 export function windowAttention(
@@ -50,18 +54,13 @@ export function windowAttention(
   const scoreBytes = (<usize>L * <usize>L) << 2;
   const sStride = (<usize>((L + 7) & ~7)) << 2;
   const s = scratch;
-  const inverse = s + <usize>MAX_TILE_ROWS * sStride;
+  const inverse = s + <usize>PANEL_ROWS * sStride;
   const qFactors = inverse + sStride;
   const kFactors = qFactors + sStride;
   const keys = kFactors + sStride + SLACK;
-  const values = keys + sStride * <usize>D + SLACK;
+  const tailKeys = keys + sStride * <usize>D + SLACK;
+  const values = tailKeys + <usize>TAIL_KEYS * tailKeyBytes(D) + SLACK;
   const scaledQ = values + <usize>L * ((<usize>((D + 7) & ~7)) << 2) + SLACK;
-
-  // L = 4 · fours + 5 · fives + ones
-  let fives = L & 3;
-  if (fives * 5 > L) fives = 0;
-  const endOfFours = (L - fives * 5) & ~3;
-  const endOfFives = endOfFours + fives * 5;
 
   for (let i = 0; i < windowHeads; i++) {
     const h = (first + i) % H;
@@ -72,30 +71,27 @@ export function windowAttention(
     if (logitFactors) {
       inverseRowNorms(k, L, D, 1, kFactors);
       packKeys(k, L, D, 1, kFactors, keys);
+      packTailKeys(k, L, D, 1, kFactors, tailKeys);
       inverseRowNorms(q, L, D, load<f32>(logitFactors + (h << 2)), qFactors);
       scaleRows(q, L, D, qFactors, scaledQ);
       queries = scaledQ;
     } else {
       packKeys(k, L, D, scale, 0, keys);
+      packTailKeys(k, L, D, scale, 0, tailKeys);
     }
     // Unnormalised rows of P sum to L at most: scaled by 2^-k, k = ⌈log2 L⌉, where their sum over V could overflow.
     const maxValue = packValues(v, L, D, values);
     const exponent = maxValue * <f32>L < 1e38 ? 0 : 32 - clz(L - 1);
-    let rows = 5;
-    for (let row = 0; row < L; row += rows) {
-      rows = row < endOfFours ? 4 : row < endOfFives ? 5 : 1;
+    for (let row = 0; row < L; row += PANEL_ROWS) {
+      const rows = min(PANEL_ROWS, L - row);
       const a = queries + <usize>row * rowBytes;
       const offset = (<usize>row * <usize>L) << 2;
       const biasRows = bias ? biasOfHead + offset : 0;
       const maskRows = mask ? maskOfWindow + offset : 0;
-      if (rows == 5) scorePanel5(a, rowBytes, keys, D, L, biasRows, maskRows, s, sStride);
-      else if (rows == 4) scorePanel4(a, rowBytes, keys, D, L, biasRows, maskRows, s, sStride);
-      else scorePanel1(a, rowBytes, keys, D, L, biasRows, maskRows, s, sStride);
+      scorePanel(rows, a, rowBytes, keys, D, L, biasRows, maskRows, s, sStride);
+      scoreTailKeys(rows, a, rowBytes, tailKeys, D, L, biasRows, maskRows, s, sStride);
       softmaxRows(s, sStride, rows, L, exponent, inverse, lse ? lse + (row << 2) : 0);
-      const out = o + <usize>row * rowBytes;
-      if (rows == 5) valuePanel5(s, sStride, values, L, D, inverse, out, rowBytes);
-      else if (rows == 4) valuePanel4(s, sStride, values, L, D, inverse, out, rowBytes);
-      else valuePanel1(s, sStride, values, L, D, inverse, out, rowBytes);
+      valuePanel(rows, s, sStride, values, L, D, inverse, o + <usize>row * rowBytes, rowBytes);
     }
     q += windowBytes;
     k += windowBytes;

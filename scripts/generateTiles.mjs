@@ -1,122 +1,127 @@
 // Writes build/assembly/tiles.ts: the register tiles of every matrix product in `assembly/`.
-// A tile keeps ROWS × 8 sums in registers. AssemblyScript has no way to unroll a loop over local variables, so the
-// loop bodies are written out here, the way XNNPACK generates its GEMM kernels from templates.
+// A tile keeps rows × 8 (or 16) sums in registers. AssemblyScript has no way to unroll a loop over local variables, so
+// the loop bodies are written out here, the way XNNPACK generates its GEMM kernels from templates.
 import { mkdirSync, writeFileSync } from 'node:fs';
 
-/** Every count ≥ 12 is 5a + 4b, so these heights cover a window's rows without recomputing or padding any. */
-const TILE_ROWS = [5, 4, 1];
+/** Tiles of 4 rows, and of what is left of a window's rows: these take two panels at a time, to have sums enough. */
+const TILES = [
+  { rows: 4, panels: 1 },
+  { rows: 3, panels: 1 },
+  { rows: 2, panels: 2 },
+  { rows: 1, panels: 2 },
+];
 const UNROLL = 4;
-/**
- * Features summed before they join the score: the report's chunk. Sums of sums lose fewer bits than one long sum, so
- * heads up to `ONE_CHUNK` wide, where that is no matter, are one chunk.
- */
+/** Features summed before they join the score, the report's chunk: sums of sums lose fewer bits than one long sum. */
 const CHUNK_DIM = 16;
+/** Heads up to this width are one chunk. */
 const ONE_CHUNK = 32;
 
 const range = (/** @type {number} */ n) => Array.from({ length: n }, (_, i) => i);
 
 /**
- * `c{r}{v} = Σ_k A[r, k] · B[k, 4v…4v+3]` for `rows` rows of A (row stride `aStride` bytes) and a packed panel B of
- * `vectors` v128 a row: A is broadcast element by element, B is streamed in order.
+ * `c{r}{v} = Σ_k A[r, k] · B[k, 4v…4v+3]` for `rows` rows of A at `a{r}` and `panels` packed panels of B at `b{p}`, each
+ * 8 wide: A is broadcast element by element, B is streamed in order. `left` ≥ 1 counts the k; the pointers end up to
+ * UNROLL short of the end, `left` telling how much.
  * @param {number} rows
- * @param {number} vectors
+ * @param {number} panels
  */
-function product(rows, vectors) {
+function product(rows, panels) {
+  const vectors = range(2 * panels);
   const step = (/** @type {number} */ u) => [
-    ...range(vectors).map((v) => `b${v} = v128.load(b, ${(u * vectors + v) * 16});`),
+    ...vectors.map((v) => `const y${v} = v128.load(b${v >> 1}, ${u * 32 + (v & 1) * 16});`),
     ...range(rows).flatMap((r) => [
-      `x = v128.load32_splat(a${r}, ${u * 4});`,
-      ...range(vectors).map((v) => `c${r}${v} = multiplyAdd(x, b${v}, c${r}${v});`),
+      `const x${r} = v128.load32_splat(a${r}, ${u * 4});`,
+      ...vectors.map((v) => `c${r}${v} = multiplyAdd(x${r}, y${v}, c${r}${v});`),
     ]),
   ];
   return [
-    ...range(rows).flatMap((r) => range(vectors).map((v) => `let c${r}${v} = f32x4.splat(0);`)),
-    `let ${range(vectors)
-      .map((v) => `b${v}: v128`)
-      .join(', ')}, x: v128;`,
+    ...range(rows).flatMap((r) => vectors.map((v) => `let c${r}${v} = f32x4.splat(0);`)),
     'while (true) {',
     // The exits part the unrolled steps: within one block, V8 would load the operands of all of them first, and spill.
-    ...range(UNROLL).flatMap((u) => [...step(u), `if (left == ${u + 1}) break;`]),
+    ...range(UNROLL).flatMap((u) => ['{', ...step(u), '}', `if (left == ${u + 1}) break;`]),
     `left -= ${UNROLL};`,
     ...range(rows).map((r) => `a${r} += ${UNROLL * 4};`),
-    `b += ${UNROLL * vectors * 16};`,
+    ...range(panels).map((p) => `b${p} += ${UNROLL * 32};`),
     '}',
   ];
 }
 
-/** Pointers to the rows of A. */
-const rowPointers = (/** @type {number} */ rows) => range(rows).map((r) => `let a${r} = a + ${r} * aStride;`);
+/** Pointers `a{r}` to rows of A, `b{p}` to panels of B. */
+const pointers = (/** @type {number} */ rows, /** @type {number} */ panels) => [
+  ...range(rows).map((r) => `let a${r} = a + ${r} * aStride;`),
+  ...range(panels).map((p) => `let b${p} = panel + ${p} * panelBytes;`),
+];
 
 /**
  * Adds a chunk's share to a tile of scores, and after the last chunk bias and mask, and −∞ past the last key.
  * @param {number} rows
- * @param {number} vectors
+ * @param {number} panels
  * @param {boolean} isTail
  */
-function addToScores(rows, vectors, isTail) {
-  const cells = range(rows).flatMap((r) => range(vectors).map((v) => ({ r, v })));
-  const add = (/** @type {string} */ matrix, /** @type {string} */ stride) => [
-    `let row = ${matrix} + at;`,
+function addToScores(rows, panels, isTail) {
+  const cells = range(rows).flatMap((r) => range(2 * panels).map((v) => ({ r, v })));
+  const last = range(rows).map((r) => `c${r}${2 * panels - 1}`);
+  const walk = (
+    /** @type {string} */ pointer,
+    /** @type {string} */ stride,
+    /** @type {(c: string, offset: number) => string} */ visit,
+  ) => [
+    `let row = ${pointer} + at;`,
     ...cells.flatMap(({ r, v }) => [
       ...(r > 0 && v === 0 ? [`row += ${stride};`] : []),
-      `c${r}${v} = f32x4.add(c${r}${v}, v128.load(row, ${v * 16}));`,
+      visit(`c${r}${v}`, v * 16),
     ]),
   ];
-  const last = range(rows).map((r) => `c${r}${vectors - 1}`);
+  const add = (/** @type {string} */ c, /** @type {number} */ offset) =>
+    `${c} = f32x4.add(${c}, v128.load(row, ${offset}));`;
   return [
     'if (!isFirst) {',
-    ...add('s', 'sStride'),
+    ...walk('s', 'sStride', add),
     '}',
     'if (rest == 0) {',
-    ...['bias', 'mask'].flatMap((matrix) => [`if (${matrix}) {`, ...add(matrix, 'rowBytes'), '}']),
+    ...['bias', 'mask'].flatMap((matrix) => [`if (${matrix}) {`, ...walk(matrix, 'rowBytes', add), '}']),
     ...(isTail ? last.map((c) => `${c} = v128.bitselect(${c}, f32x4.splat(-Infinity), lanes);`) : []),
     '}',
-    'let row = s + at;',
-    ...cells.flatMap(({ r, v }) => [
-      ...(r > 0 && v === 0 ? ['row += sStride;'] : []),
-      `v128.store(row, c${r}${v}, ${v * 16});`,
-    ]),
+    ...walk('s', 'sStride', (c, offset) => `v128.store(row, ${c}, ${offset});`),
   ];
 }
 
 /**
- * `S[r, :] = Q[r, :] Kᵀ + bias[r, :] + mask[r, :]` for `rows` queries and all L keys: Algorithm 1's first loop, the
- * score tile going through memory between chunks of the feature dimension.
- * @param {number} rows
+ * `S[r, :] = Q[r, :] Kᵀ + bias[r, :] + mask[r, :]` for `rows` queries and the keys in panels: Algorithm 1's first loop,
+ * the score tile going through memory between chunks of the feature dimension.
+ * @param {{ rows: number, panels: number }} tile
  */
-function scorePanel(rows) {
-  const tile = (/** @type {number} */ vectors, /** @type {boolean} */ isTail) => [
+function scorePanel({ rows, panels }) {
+  const tile = (/** @type {number} */ count, /** @type {boolean} */ isTail) => [
     'let isFirst = true, rest = depth;',
-    ...rowPointers(rows),
+    ...pointers(rows, count),
     'do {',
     'const chunk = min(rest, chunkDim);',
     'let left = chunk;',
-    ...product(rows, vectors),
-    // Past the exit, the pointers have not moved for the last block of steps.
-    ...range(rows).map((r) => `a${r} += <usize>left << 2;`),
-    `b += <usize>left * ${vectors * 16};`,
+    ...product(rows, count),
+    ...range(rows).map((r) => `a${r} += (<usize>left) << 2;`),
+    ...range(count).map((p) => `b${p} += (<usize>left) << 5;`),
     'rest -= chunk;',
-    ...addToScores(rows, vectors, isTail),
+    ...addToScores(rows, count, isTail),
     'isFirst = false;',
     '} while (rest > 0);',
+    `panel += ${count} * panelBytes;`,
   ];
   return [
     `/** S (${rows}, L) = Q (${rows}, D) · packed keys + bias + mask; bias or mask 0 for none. */`,
-    `export function scorePanel${rows}(a: usize, aStride: usize, keys: usize, depth: i32, L: i32, bias: usize, mask: usize, s: usize, sStride: usize): void {`,
-    'const rowBytes = <usize>L << 2;',
-    'const wideEnd = <usize>(L & ~7) << 2;',
+    `function scorePanel${rows}(a: usize, aStride: usize, keys: usize, depth: i32, L: i32, bias: usize, mask: usize, s: usize, sStride: usize): void {`,
+    'const rowBytes = (<usize>L) << 2;',
+    'const wideEnd = (<usize>(L & ~7)) << 2;',
+    'const panelBytes = (<usize>depth) << 5;',
     `const chunkDim = depth > ${ONE_CHUNK} ? ${CHUNK_DIM} : depth;`,
-    'let b = keys;',
+    'let panel = keys;',
     'let at: usize = 0;',
+    ...(panels > 1 ? ['for (; at + 32 < wideEnd; at += 64) {', ...tile(panels, false), '}'] : []),
     'for (; at < wideEnd; at += 32) {',
-    ...tile(2, false),
+    ...tile(1, false),
     '}',
-    'const tail = L & 7;',
-    'if (tail == 0) return;',
+    'if ((L & 7) > 4) {',
     'const lanes = tailLanes(L);',
-    'if (tail > 4) {',
-    ...tile(2, true),
-    '} else {',
     ...tile(1, true),
     '}',
     '}',
@@ -124,27 +129,37 @@ function scorePanel(rows) {
 }
 
 /**
- * `O[r, :] = (P[r, :] V) · inverse[r]` for `rows` queries and all D features.
- * @param {number} rows
+ * `O[r, :] = (P[r, :] V) · inverse[r]` for `rows` queries and all D features: Algorithm 1's second loop.
+ * @param {{ rows: number, panels: number }} tile
  */
-function valuePanel(rows) {
+function valuePanel({ rows, panels }) {
   const scaled = (/** @type {number} */ r, /** @type {number} */ v) =>
     `f32x4.mul(c${r}${v}, v128.load32_splat(inverse, ${r * 4}))`;
+  const tile = (/** @type {number} */ count) => [
+    'let left = depth;',
+    ...pointers(rows, count),
+    ...product(rows, count),
+    `panel += ${count} * panelBytes;`,
+    'let row = o;',
+  ];
+  const storeWhole = (/** @type {number} */ count) =>
+    range(rows).flatMap((r) => [
+      ...(r > 0 ? ['row += oStride;'] : []),
+      ...range(2 * count).map((v) => `v128.store(row, ${scaled(r, v)}, ${v * 16});`),
+    ]);
   return [
     `/** O (${rows}, D) = P (${rows}, L) · packed values, each row times its \`inverse\`. */`,
-    `export function valuePanel${rows}(a: usize, aStride: usize, values: usize, depth: i32, D: i32, inverse: usize, o: usize, oStride: usize): void {`,
+    `function valuePanel${rows}(a: usize, aStride: usize, values: usize, depth: i32, D: i32, inverse: usize, o: usize, oStride: usize): void {`,
+    'const panelBytes = (<usize>depth) << 5;',
     'let panel = values;',
-    'for (let features = D; features > 0; features -= 8, o += 32) {',
-    'let b = panel, left = depth;',
-    ...rowPointers(rows),
-    ...product(rows, 2),
-    'panel += <usize>depth << 5;',
-    'let row = o;',
+    'let features = D;',
+    ...(panels > 1
+      ? ['for (; features >= 16; features -= 16, o += 64) {', ...tile(2), ...storeWhole(2), '}']
+      : []),
+    'for (; features > 0; features -= 8, o += 32) {',
+    ...tile(1),
     'if (features >= 8) {',
-    ...range(rows).flatMap((r) => [
-      ...(r > 0 ? ['row += oStride;'] : []),
-      ...range(2).map((v) => `v128.store(row, ${scaled(r, v)}, ${v * 16});`),
-    ]),
+    ...storeWhole(1),
     '} else {',
     ...range(rows).flatMap((r) => [
       ...(r > 0 ? ['row += oStride;'] : []),
@@ -156,10 +171,49 @@ function valuePanel(rows) {
   ];
 }
 
+/**
+ * The tile function for a number of rows that is known at run time.
+ * @param {string} name
+ * @param {string[]} parameters
+ */
+function dispatch(name, parameters) {
+  const names = parameters.map((parameter) => parameter.split(':')[0]);
+  return [
+    `/** ${name}1 to ${name}4, for \`rows\` rows. */`,
+    `export function ${name}(rows: i32, ${parameters.join(', ')}): void {`,
+    ...TILES.map(({ rows }, i) => {
+      const condition = i < TILES.length - 1 ? `if (rows == ${rows}) ` : '';
+      return `${i > 0 ? 'else ' : ''}${condition}${name}${rows}(${names.join(', ')});`;
+    }),
+    '}',
+  ];
+}
+
 const source = [
   '// Generated by scripts/generateTiles.mjs.',
   "import { multiplyAdd, storePartial, tailLanes } from '../../assembly/lanes';",
-  ...TILE_ROWS.flatMap((rows) => [...scorePanel(rows), ...valuePanel(rows)]),
+  ...TILES.flatMap((tile) => [...scorePanel(tile), ...valuePanel(tile)]),
+  ...dispatch('scorePanel', [
+    'a: usize',
+    'aStride: usize',
+    'keys: usize',
+    'depth: i32',
+    'L: i32',
+    'bias: usize',
+    'mask: usize',
+    's: usize',
+    'sStride: usize',
+  ]),
+  ...dispatch('valuePanel', [
+    'a: usize',
+    'aStride: usize',
+    'values: usize',
+    'depth: i32',
+    'D: i32',
+    'inverse: usize',
+    'o: usize',
+    'oStride: usize',
+  ]),
 ];
 mkdirSync(new URL('../build/assembly/', import.meta.url), { recursive: true });
 writeFileSync(new URL('../build/assembly/tiles.ts', import.meta.url), `${source.join('\n')}\n`);
