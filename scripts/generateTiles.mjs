@@ -67,10 +67,7 @@ function addToScores(rows, panels, isTail) {
     /** @type {(c: string, offset: number) => string} */ visit,
   ) => [
     `let row = ${pointer} + at;`,
-    ...cells.flatMap(({ r, v }) => [
-      ...(r > 0 && v === 0 ? [`row += ${stride};`] : []),
-      visit(`c${r}${v}`, v * 16),
-    ]),
+    ...cells.flatMap(({ r, v }) => [...(r > 0 && v === 0 ? [`row += ${stride};`] : []), visit(`c${r}${v}`, v * 16)]),
   ];
   const add = (/** @type {string} */ c, /** @type {number} */ offset) =>
     `${c} = f32x4.add(${c}, v128.load(row, ${offset}));`;
@@ -153,9 +150,7 @@ function valuePanel({ rows, panels }) {
     'const panelBytes = (<usize>depth) << 5;',
     'let panel = values;',
     'let features = D;',
-    ...(panels > 1
-      ? ['for (; features >= 16; features -= 16, o += 64) {', ...tile(2), ...storeWhole(2), '}']
-      : []),
+    ...(panels > 1 ? ['for (; features >= 16; features -= 16, o += 64) {', ...tile(2), ...storeWhole(2), '}'] : []),
     'for (; features > 0; features -= 8, o += 32) {',
     ...tile(1),
     'if (features >= 8) {',

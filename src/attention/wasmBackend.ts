@@ -96,8 +96,13 @@ export class WasmBackend implements Backend {
   dispose(): void {}
 
   #input(tensor: TensorLike): Input {
-    if (this.#memory.holds(tensor.data)) return { pointer: tensor.data.byteOffset };
-    return { read: (start, target) => void widen(tensor, target, start) };
+    const pointer = this.#pointerOf(tensor);
+    return pointer === undefined ? { read: (start, target) => void widen(tensor, target, start) } : { pointer };
+  }
+
+  /** Where a tensor lies in the kernel's memory, if it does. */
+  #pointerOf(tensor: TensorLike | undefined): number | undefined {
+    return tensor && this.#memory.holds(tensor.data) ? tensor.data.byteOffset : undefined;
   }
 
   #run(forward: Forward): void {
@@ -109,19 +114,22 @@ export class WasmBackend implements Backend {
     const blockSize = outside === 0 ? windowHeads : Math.max(1, Math.floor(BLOCK_BYTES / (outside * windowBytes)));
     const perBlock = Math.min(blockSize, windowHeads);
     const staged = (array: Input | Sink) => ('pointer' in array ? 0 : perBlock * windowBytes);
+    // Found before memory may grow, which detaches the arrays in it.
+    const biasInKernel = this.#pointerOf(forward.bias);
+    const maskInKernel = this.#pointerOf(forward.mask);
     const at = this.#memory.work({
       q: staged(q),
       k: staged(k),
       v: staged(v),
       o: staged(o),
-      bias: this.#memory.holds(forward.bias?.data ?? []) ? 0 : 4 * (forward.bias?.data.length ?? 0),
-      mask: this.#memory.holds(forward.mask?.data ?? []) ? 0 : 4 * (forward.mask?.data.length ?? 0),
+      bias: biasInKernel === undefined ? 4 * (forward.bias?.data.length ?? 0) : 0,
+      mask: maskInKernel === undefined ? 4 * (forward.mask?.data.length ?? 0) : 0,
       logitFactors: forward.logitScale ? 4 * H : 0,
       lse: lse ? 4 * perBlock * L : 0,
       scratch: this.kernel.windowAttentionScratch(L, D),
     });
-    const bias = this.#place(forward.bias, at.bias);
-    const mask = this.#place(forward.mask, at.mask);
+    const bias = biasInKernel ?? this.#copy(forward.bias, at.bias);
+    const mask = maskInKernel ?? this.#copy(forward.mask, at.mask);
     if (forward.logitScale) {
       const factors = toFloat64(forward.logitScale).map((logitScale) => Math.exp(clampLogitScale(logitScale)));
       this.#memory.floats(at.logitFactors, H).set(factors);
@@ -158,10 +166,9 @@ export class WasmBackend implements Backend {
     }
   }
 
-  /** The pointer to a whole tensor: where it is, or copied to `pointer`; 0 without one. */
-  #place(tensor: TensorLike | undefined, pointer: number): number {
+  /** Copies a whole tensor to `pointer`; 0 stands for no tensor. */
+  #copy(tensor: TensorLike | undefined, pointer: number): number {
     if (!tensor) return 0;
-    if (this.#memory.holds(tensor.data)) return tensor.data.byteOffset;
     widen(tensor, this.#memory.floats(pointer, tensor.data.length));
     return pointer;
   }
