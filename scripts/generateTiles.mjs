@@ -14,7 +14,7 @@ const UNROLL = 4;
 /** Features summed before they join the score, the report's chunk: sums of sums lose fewer bits than one long sum. */
 const CHUNK_DIM = 16;
 /** Heads up to this width are one chunk. */
-const ONE_CHUNK = 32;
+const ONE_CHUNK = 16;
 
 const range = (/** @type {number} */ n) => Array.from({ length: n }, (_, i) => i);
 
