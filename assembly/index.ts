@@ -1,4 +1,5 @@
 export { windowAttention, windowAttentionScratch } from './windowAttention';
+export { windowAttentionBackward, windowAttentionBackwardScratch } from './windowAttentionBackward';
 
 /** First byte of memory that the kernels leave to the caller. */
 export function heapBase(): usize {

@@ -40,3 +40,22 @@ function sumOfSquares(x: usize, D: i32): f64 {
   }
   return sum;
 }
+
+/**
+ * Replaces gradients `dX` (L, D) of the unit rows `unit` by those of the rows themselves:
+ * `(dx̂ − x̂ (x̂ · dx̂)) / ‖x‖`, and `dx̂ / 1e-12` where the floor holds. `inverse` (L): 1 / ‖x‖.
+ * Source: PyTorch, `F.normalize`.
+ */
+export function normalizeRowsBackward(unit: usize, inverse: usize, L: i32, D: i32, dX: usize): void {
+  const rowBytes = (<usize>D) << 2;
+  const floored = <f32>(1 / NORM_FLOOR);
+  for (let i = 0; i < L; i++, unit += rowBytes, dX += rowBytes) {
+    const factor = load<f32>(inverse + (i << 2));
+    let along: f64 = 0;
+    for (let at: usize = 0; at < rowBytes; at += 4) along += <f64>load<f32>(unit + at) * <f64>load<f32>(dX + at);
+    const part = factor < floored ? <f32>along : 0;
+    for (let at: usize = 0; at < rowBytes; at += 4) {
+      store<f32>(dX + at, (load<f32>(dX + at) - load<f32>(unit + at) * part) * factor);
+    }
+  }
+}

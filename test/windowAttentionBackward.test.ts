@@ -2,14 +2,21 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { WindowAttention } from '../src/index.js';
 import { windowAttention, windowAttentionBackward } from '../src/reference/index.js';
-import { float64Tensor, type TensorLike, toFloat64 } from '../src/tensor/tensor.js';
+import { float64Tensor, type Tensor, type TensorLike, toFloat64 } from '../src/tensor/tensor.js';
 import { attentionProblem, randomNumbers, randomTensor } from './support/arbitraries.js';
 import { BACKENDS, createEngine } from './support/engines.js';
-import { relativeError } from './support/errors.js';
+import { maxAbs, maxError, relativeError } from './support/errors.js';
 import { attentionArgsOf, goldenCases, tensorOf } from './support/golden.js';
 
 const GRADIENTS = ['dQ', 'dK', 'dV', 'dBias', 'dLogitScale'] as const;
 const cases = [...goldenCases('core'), ...goldenCases('cosine')].filter(({ tensors }) => tensors.dQ);
+
+/** Smallest norm of a row of D. */
+function shortestRow({ data, dims }: Tensor<Float32Array>): number {
+  const D = dims[3] as number;
+  const rows = Array.from({ length: data.length / D }, (_, i) => Math.hypot(...data.subarray(i * D, (i + 1) * D)));
+  return Math.min(...rows);
+}
 
 describe('windowAttentionBackward, the reference', () => {
   it.each(cases)('agrees with golden $name', (golden) => {
@@ -90,17 +97,13 @@ describe.each(BACKENDS)('backward on $title', (options) => {
         const dO = randomTensor(args.q.dims, randomNumbers(seed));
         const gradients = await attention.backward({ ...args, dO });
         const truth = windowAttentionBackward({ ...args, dO });
+        // Short rows of cosine attention have gradients that are large, and whose parts cancel.
+        const shortest = 'logitScale' in args ? Math.min(shortestRow(args.q), shortestRow(args.k)) : 1;
         for (const name of GRADIENTS) {
           const expected = truth[name];
           if (!expected) continue;
-          const actual = gradients[name] as TensorLike;
-          const worst = toFloat64(actual).reduce(
-            (max, x, i) => Math.max(max, Math.abs(x - (expected.data[i] as number))),
-            0,
-          );
-          expect(worst, name).toBeLessThanOrEqual(
-            1e-4 * expected.data.reduce((m, x) => Math.max(m, Math.abs(x)), 1e-3),
-          );
+          const scale = maxAbs(expected) + (maxAbs(dO) * maxAbs(args.v)) / Math.min(1, shortest);
+          expect(maxError(gradients[name] as TensorLike, expected), name).toBeLessThanOrEqual(2e-4 * scale);
         }
       }),
     );

@@ -1,4 +1,5 @@
 export { multiplyAndAddPeak } from './peak';
+export { packPhase, scorePhase, softmaxPhase, valuePhase } from './phases';
 export { standardAttention } from './standardAttention';
 
 export function heapBase(): usize {

@@ -1,13 +1,7 @@
-import {
-  scorePanel1,
-  scorePanel4,
-  scorePanel5,
-  valuePanel1,
-  valuePanel4,
-  valuePanel5,
-} from '../../build/assembly/tiles';
-import { packKeys } from '../../assembly/packKeys';
+import { scorePanel, valuePanel } from '../../build/assembly/tiles';
+import { packKeys, packTailKeys, tailKeyBytes } from '../../assembly/packKeys';
 import { packValues } from '../../assembly/packValues';
+import { scoreTailKeys } from '../../assembly/scoreTailKeys';
 import { softmaxRows } from '../../assembly/softmaxRows';
 
 /**
@@ -40,6 +34,7 @@ export function standardAttention(
   const sStride = (<usize>((L + 7) & ~7)) << 2;
   const sBytes = <usize>L * sStride;
   const packed = scratch + 64;
+  const tailBytes = 4 * tailKeyBytes(D);
 
   // q · scale
   const factor = f32x4.splat(scale);
@@ -47,16 +42,15 @@ export function standardAttention(
   for (let at: usize = 0; at < qBytes; at += 16) v128.store(scaled + at, f32x4.mul(factor, v128.load(q + at)));
 
   // S = q kᵀ
-  let rows = 0;
   for (let i: usize = 0; i < <usize>windowHeads; i++) {
-    packKeys(k + i * windowBytes, L, D, 1, 0, packed);
-    for (let row = 0; row < L; row += rows) {
-      rows = rowsOfPanel(L, row);
+    packTailKeys(k + i * windowBytes, L, D, 1, 0, packed);
+    packKeys(k + i * windowBytes, L, D, 1, 0, packed + tailBytes);
+    for (let row = 0; row < L; row += 4) {
+      const rows = min(4, L - row);
       const a = scaled + i * windowBytes + <usize>row * rowBytes;
       const to = s + i * sBytes + <usize>row * sStride;
-      if (rows == 5) scorePanel5(a, rowBytes, packed, D, L, 0, 0, to, sStride);
-      else if (rows == 4) scorePanel4(a, rowBytes, packed, D, L, 0, 0, to, sStride);
-      else scorePanel1(a, rowBytes, packed, D, L, 0, 0, to, sStride);
+      scorePanel(rows, a, rowBytes, packed + tailBytes, D, L, 0, 0, to, sStride);
+      scoreTailKeys(rows, a, rowBytes, packed, D, L, 0, 0, to, sStride);
     }
   }
 
@@ -80,13 +74,19 @@ export function standardAttention(
   for (let at: usize = 0; at < 32; at += 4) store<f32>(scratch + at, 1);
   for (let i: usize = 0; i < <usize>windowHeads; i++) {
     packValues(v + i * windowBytes, L, D, packed);
-    for (let row = 0; row < L; row += rows) {
-      rows = rowsOfPanel(L, row);
+    for (let row = 0; row < L; row += 4) {
       const a = s + i * sBytes + <usize>row * sStride;
-      const to = o + i * windowBytes + <usize>row * rowBytes;
-      if (rows == 5) valuePanel5(a, sStride, packed, L, D, scratch, to, rowBytes);
-      else if (rows == 4) valuePanel4(a, sStride, packed, L, D, scratch, to, rowBytes);
-      else valuePanel1(a, sStride, packed, L, D, scratch, to, rowBytes);
+      valuePanel(
+        min(4, L - row),
+        a,
+        sStride,
+        packed,
+        L,
+        D,
+        scratch,
+        o + i * windowBytes + <usize>row * rowBytes,
+        rowBytes,
+      );
     }
   }
 }
@@ -105,12 +105,4 @@ function addRows(s: usize, sStride: usize, matrices: usize, windowHeads: i32, L:
       from += rowBytes;
     }
   }
-}
-
-/** The fused kernel's split of L rows into panels of 4, 5 and 1. */
-function rowsOfPanel(L: i32, row: i32): i32 {
-  let fives = L & 3;
-  if (fives * 5 > L) fives = 0;
-  const endOfFours = (L - fives * 5) & ~3;
-  return row < endOfFours ? 4 : row < endOfFours + fives * 5 ? 5 : 1;
 }

@@ -35,7 +35,7 @@ export async function standardSide({ shape, q, k, v, bias, mask }: Problem): Pro
     o: allocate(length),
     s: allocate(B * H * L * padded),
     scaled: allocate(length),
-    scratch: allocate(16 + Math.max(padded * D, L * Math.ceil(D / 8) * 8)),
+    scratch: allocate(32 + (padded + 4) * Math.ceil(D / 8) * 8),
   };
   kernel.memory.grow(Math.ceil(top / 65536));
   const floats = new Float32Array(kernel.memory.buffer);

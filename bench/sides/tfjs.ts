@@ -8,7 +8,7 @@ let isReady = false;
 
 async function prepare(): Promise<void> {
   if (isReady) return;
-  const directory = new URL('../node_modules/@tensorflow/tfjs-backend-wasm/dist/', import.meta.url);
+  const directory = new URL('../../node_modules/@tensorflow/tfjs-backend-wasm/dist/', import.meta.url);
   setWasmPaths(fileURLToPath(directory));
   setThreadsCount(1);
   await tf.setBackend('wasm');

@@ -21,9 +21,38 @@ export interface KernelExports {
     logitFactors: number,
     scratch: number,
   ): void;
+  windowAttentionBackwardScratch(L: number, D: number): number;
+  windowAttentionBackward(
+    windowHeads: number,
+    first: number,
+    H: number,
+    L: number,
+    D: number,
+    nW: number,
+    q: number,
+    k: number,
+    v: number,
+    bias: number,
+    mask: number,
+    dO: number,
+    dQ: number,
+    dK: number,
+    dV: number,
+    dBias: number,
+    dLogitScale: number,
+    scale: number,
+    logitFactors: number,
+    scratch: number,
+  ): void;
 }
 
-const FUNCTIONS = ['heapBase', 'windowAttentionScratch', 'windowAttention'] as const;
+const FUNCTIONS = [
+  'heapBase',
+  'windowAttentionScratch',
+  'windowAttention',
+  'windowAttentionBackwardScratch',
+  'windowAttentionBackward',
+] as const;
 
 /**
  * Instantiates a kernel module and checks what it exports.

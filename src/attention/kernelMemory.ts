@@ -76,6 +76,11 @@ export class KernelMemory {
     return new Float32Array(this.kernel.memory.buffer, pointer, length);
   }
 
+  /** A view of `length` float64 numbers; it detaches when memory grows. */
+  doubles(pointer: number, length: number): Float64Array {
+    return new Float64Array(this.kernel.memory.buffer, pointer, length);
+  }
+
   /** Whether `data` lies in this memory, where the kernel can use it without a copy. */
   holds(data: ArrayLike<unknown>): data is Float32Array {
     return data instanceof Float32Array && data.buffer === this.kernel.memory.buffer;

@@ -1,15 +1,15 @@
 import type { AttentionBackwardArgs, AttentionShape, CheckedAttentionArgs } from '../arguments/attentionArgs.js';
 import { checkShiftedWindowArgs, type ShiftedWindowArgs } from '../arguments/shiftedWindowArgs.js';
-import { clampLogitScale } from '../reference/scores.js';
 import { shiftedWindowMask } from '../reference/shiftedWindowMask.js';
-import { float32Tensor, type Tensor, type TensorLike, toFloat64, widen } from '../tensor/tensor.js';
+import { float32Tensor, type Tensor, type TensorLike, widen } from '../tensor/tensor.js';
 import type { Backend } from './backend.js';
 import type { KernelExports } from './kernelExports.js';
 import { KernelMemory } from './kernelMemory.js';
 import type { KernelSimd } from './kernelModule.js';
+import { logitFactors } from './logitFactors.js';
 import { type Output, writeOutput } from './output.js';
 import { ShiftedWindows } from './shiftedWindows.js';
-import { TypescriptBackend } from './typescriptBackend.js';
+import { wasmBackward } from './wasmBackward.js';
 import type { BackwardOutput } from './windowAttention.js';
 
 /** Bytes of q, k, v and o that are copied in and out at a time: they stay in a core's L2 cache. */
@@ -60,7 +60,7 @@ export class WasmBackend implements Backend {
   }
 
   backward(args: AttentionBackwardArgs): BackwardOutput {
-    return new TypescriptBackend().backward(args);
+    return wasmBackward(this.kernel, this.#memory, args);
   }
 
   shiftedWindowAttention(args: ShiftedWindowArgs): Tensor<Float32Array> {
@@ -131,8 +131,7 @@ export class WasmBackend implements Backend {
     const bias = biasInKernel ?? this.#copy(forward.bias, at.bias);
     const mask = maskInKernel ?? this.#copy(forward.mask, at.mask);
     if (forward.logitScale) {
-      const factors = toFloat64(forward.logitScale).map((logitScale) => Math.exp(clampLogitScale(logitScale)));
-      this.#memory.floats(at.logitFactors, H).set(factors);
+      this.#memory.floats(at.logitFactors, H).set(logitFactors(forward.logitScale));
     }
     for (let first = 0; first < windowHeads; first += perBlock) {
       const count = Math.min(perBlock, windowHeads - first);

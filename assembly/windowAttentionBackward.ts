@@ -1,0 +1,165 @@
+import { outerPanel, scorePanel, valuePanel } from '../build/assembly/tiles';
+import { storePartial } from './lanes';
+import { logitScaleGradient, logitScaleGradientScratch } from './logitScaleGradient';
+import { packKeys, packTailKeys, tailKeyBytes } from './packKeys';
+import { packValues } from './packValues';
+import { inverseRowNorms, normalizeRowsBackward, scaleRows } from './rowNorms';
+import { scoreTailKeys } from './scoreTailKeys';
+import { softmaxBackwardRows } from './softmaxBackwardRows';
+import { softmaxRows } from './softmaxRows';
+import { SLACK } from './windowAttention';
+
+/** Queries of one panel. */
+const PANEL_ROWS = 4;
+/** Largest number of keys that `packTailKeys` leaves beside the panels. */
+const TAIL_KEYS = 4;
+
+/** Bytes of scratch that `windowAttentionBackward` needs; f64 cannot overflow. */
+export function windowAttentionBackwardScratch(L: i32, D: i32): f64 {
+  const length = <f64>L + 7;
+  const features = <f64>D + 7;
+  const rows = 2 * <f64>PANEL_ROWS + 4; // P and dS of one panel; 1/Σ, scale, factors of q and of k
+  const matrices: f64 = 7; // K and V as keys, K as values, dK, dV; unit q and k
+  return (
+    4 * (rows * length + matrices * length * features + 2 * <f64>TAIL_KEYS * features) +
+    16 * <f64>SLACK +
+    logitScaleGradientScratch(L)
+  );
+}
+
+/**
+ * Flash Window Attention, backward, for `windowHeads` pairs of window and head, the first being number `first` of
+ * [B, H]. P is recomputed panel by panel of 4 queries; P and dS of one panel are all that exists of either.
+ *
+ * q, k, v, dO, dQ, dK, dV: (windowHeads, L, D). bias: (H, L, L) or 0. mask: (nW, L, L) or 0.
+ * dBias: (H, L, padded L) to add to, rows padded to a multiple of 8 floats, or 0. dLogitScale: (H) float64 to add to.
+ * logitFactors: (H) float64, `exp(min(logitScale, ln 100))`, selects cosine attention; 0 for `scale`.
+ * Source: arXiv 2501.06480, backward pass.
+ */
+export function windowAttentionBackward(
+  windowHeads: i32,
+  first: i32,
+  H: i32,
+  L: i32,
+  D: i32,
+  nW: i32,
+  q: usize,
+  k: usize,
+  v: usize,
+  bias: usize,
+  mask: usize,
+  dO: usize,
+  dQ: usize,
+  dK: usize,
+  dV: usize,
+  dBias: usize,
+  dLogitScale: usize,
+  scale: f32,
+  logitFactors: usize,
+  scratch: usize,
+): void {
+  const rowBytes = (<usize>D) << 2;
+  const windowBytes = <usize>L * rowBytes;
+  const scoreBytes = (<usize>L * <usize>L) << 2;
+  const sStride = (<usize>((L + 7) & ~7)) << 2;
+  const packedBytes = (<usize>((L + 7) & ~7) * <usize>((D + 7) & ~7)) << 2;
+  const p = scratch;
+  const ds = p + <usize>PANEL_ROWS * sStride;
+  const inverse = ds + <usize>PANEL_ROWS * sStride;
+  const factors = inverse + SLACK;
+  const qFactors = factors + SLACK;
+  const kFactors = qFactors + sStride;
+  const wide = kFactors + sStride + SLACK;
+  const keys = wide + <usize>logitScaleGradientScratch(L) + SLACK;
+  const tailKeys = keys + packedBytes + SLACK;
+  const valueKeys = tailKeys + <usize>TAIL_KEYS * tailKeyBytes(D) + SLACK;
+  const tailValueKeys = valueKeys + packedBytes + SLACK;
+  const keyValues = tailValueKeys + <usize>TAIL_KEYS * tailKeyBytes(D) + SLACK;
+  const packedDK = keyValues + packedBytes + SLACK;
+  const packedDV = packedDK + packedBytes + SLACK;
+  const unitQ = packedDV + packedBytes + SLACK;
+  const unitK = unitQ + packedBytes + SLACK;
+
+  for (let i = 0; i < windowHeads; i++) {
+    const h = (first + i) % H;
+    const b = (first + i) / H;
+    const biasOfHead = bias ? bias + <usize>h * scoreBytes : 0;
+    const maskOfWindow = mask ? mask + <usize>(b % nW) * scoreBytes : 0;
+    const dBiasOfHead = dBias ? dBias + <usize>h * <usize>L * sStride : 0;
+    let queries = q;
+    let keyRows = k;
+    let factor = scale;
+    if (logitFactors) {
+      factor = <f32>load<f64>(logitFactors + (h << 3));
+      inverseRowNorms(q, L, D, 1, qFactors);
+      inverseRowNorms(k, L, D, 1, kFactors);
+      scaleRows(q, L, D, qFactors, unitQ);
+      scaleRows(k, L, D, kFactors, unitK);
+      queries = unitQ;
+      keyRows = unitK;
+    }
+    packKeys(keyRows, L, D, factor, 0, keys);
+    packTailKeys(keyRows, L, D, factor, 0, tailKeys);
+    packKeys(v, L, D, 1, 0, valueKeys);
+    packTailKeys(v, L, D, 1, 0, tailValueKeys);
+    packValues(keyRows, L, D, keyValues);
+    memory.fill(packedDK, 0, packedBytes);
+    memory.fill(packedDV, 0, packedBytes);
+    v128.store(factors, f32x4.splat(factor));
+    for (let row = 0; row < L; row += PANEL_ROWS) {
+      const rows = min(PANEL_ROWS, L - row);
+      const rowAt = <usize>row * rowBytes;
+      const offset = (<usize>row * <usize>L) << 2;
+      const a = queries + rowAt;
+      const gradient = dO + rowAt;
+      const biasRows = bias ? biasOfHead + offset : 0;
+      const maskRows = mask ? maskOfWindow + offset : 0;
+      scorePanel(rows, a, rowBytes, keys, D, L, biasRows, maskRows, p, sStride);
+      scoreTailKeys(rows, a, rowBytes, tailKeys, D, L, biasRows, maskRows, p, sStride);
+      softmaxRows(p, sStride, rows, L, 0, inverse, 0);
+      // dP = dO Vᵀ
+      scorePanel(rows, gradient, rowBytes, valueKeys, D, L, 0, 0, ds, sStride);
+      scoreTailKeys(rows, gradient, rowBytes, tailValueKeys, D, L, 0, 0, ds, sStride);
+      softmaxBackwardRows(p, ds, sStride, rows, L, inverse, dBias ? dBiasOfHead + <usize>row * sStride : 0);
+      // dQ = scale · dS K, dV += Pᵀ dO, dK += dSᵀ Q
+      valuePanel(rows, ds, sStride, keyValues, L, D, factors, dQ + rowAt, rowBytes);
+      outerPanel(rows, p, sStride, gradient, rowBytes, L, D, packedDV);
+      outerPanel(rows, ds, sStride, a, rowBytes, L, D, packedDK);
+    }
+    unpackPanels(packedDV, L, D, 1, dV);
+    unpackPanels(packedDK, L, D, factor, dK);
+    if (logitFactors) {
+      normalizeRowsBackward(unitQ, qFactors, L, D, dQ);
+      const exact = load<f64>(logitFactors + (h << 3));
+      const sum = logitScaleGradient(q, k, v, dO, biasOfHead, maskOfWindow, L, D, exact, wide);
+      store<f64>(dLogitScale + (h << 3), load<f64>(dLogitScale + (h << 3)) + sum);
+      normalizeRowsBackward(unitK, kFactors, L, D, dK);
+    }
+    q += windowBytes;
+    k += windowBytes;
+    v += windowBytes;
+    dO += windowBytes;
+    dQ += windowBytes;
+    dK += windowBytes;
+    dV += windowBytes;
+  }
+}
+
+/** Panels `[panel][L][8]` times `factor` → rows (L, D). */
+function unpackPanels(panels: usize, L: i32, D: i32, factor: f32, to: usize): void {
+  const rowBytes = (<usize>D) << 2;
+  const x = f32x4.splat(factor);
+  for (let features = D; features > 0; features -= 8, to += 32) {
+    let row = to;
+    for (let j = 0; j < L; j++, panels += 32, row += rowBytes) {
+      const low = f32x4.mul(x, v128.load(panels));
+      const high = f32x4.mul(x, v128.load(panels, 16));
+      if (features >= 8) {
+        v128.store(row, low);
+        v128.store(row, high, 16);
+      } else {
+        storePartial(row, low, high, features);
+      }
+    }
+  }
+}
