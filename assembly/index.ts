@@ -1,3 +1,5 @@
+export { narrowHalf, widenHalf } from './half';
+export { shiftedWindowAttention, shiftedWindowAttentionScratch } from './shiftedWindowAttention';
 export { windowAttention, windowAttentionScratch } from './windowAttention';
 export { windowAttentionBackward, windowAttentionBackwardScratch } from './windowAttentionBackward';
 

@@ -46,3 +46,10 @@ export function sumOfLanes(x: v128): f32 {
   x = f32x4.add(x, v128.shuffle<i32>(x, x, 1, 0, 3, 2));
   return f32x4.extract_lane(x, 0);
 }
+
+/** Queries of the next panel of tiles, when `left` of a window's are left: 4, 2 or 1. */
+// @ts-ignore: decorator
+@inline
+export function rowsOfPanel(left: i32): i32 {
+  return left >= 4 ? 4 : left >= 2 ? 2 : 1;
+}

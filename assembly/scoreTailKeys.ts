@@ -2,7 +2,7 @@ import { tailLanes } from './lanes';
 import { tailKeyBytes } from './packKeys';
 
 /**
- * Scores of `rows` (1 to 4) queries against the last `L mod 8` keys where those are 1 to 4, as dot products along D: a
+ * Scores of `rows` (1, 2 or 4) queries against the last `L mod 8` keys where those are 1 to 4, as dot products along D: a
  * tile of 8 keys would waste half of its lanes and more. Adds bias and mask, −∞ past the last key.
  *
  * a: queries (rows, D), `aStride` bytes apart. keys: from `packTailKeys`. bias, mask: rows of (L, L), or 0.
@@ -24,7 +24,7 @@ export function scoreTailKeys(
   if (count == 0 || count > 4) return;
   const a1 = a + (rows > 1 ? aStride : 0);
   const a2 = a + (rows > 2 ? aStride << 1 : 0);
-  const a3 = a + (rows > 3 ? aStride * 3 : 0);
+  const a3 = a + (rows > 2 ? aStride * 3 : 0);
   const keyBytes = tailKeyBytes(D);
   const none = f32x4.splat(-Infinity);
   // One vector a key, one lane a query; then transposed.
@@ -48,7 +48,6 @@ export function scoreTailKeys(
   if (rows == 2) return;
   const two = rowBytes << 1;
   storeRow(v128.shuffle<i64>(high01, high23, 0, 2), lanes, after(bias, two), after(mask, two), s + (sStride << 1));
-  if (rows == 3) return;
   const three = rowBytes * 3;
   storeRow(v128.shuffle<i64>(high01, high23, 1, 3), lanes, after(bias, three), after(mask, three), s + sStride * 3);
 }

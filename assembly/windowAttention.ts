@@ -1,4 +1,5 @@
 import { scorePanel, valuePanel } from '../build/assembly/tiles';
+import { rowsOfPanel } from './lanes';
 import { packKeys, packTailKeys, tailKeyBytes } from './packKeys';
 import { packValues } from './packValues';
 import { inverseRowNorms, scaleRows } from './rowNorms';
@@ -82,8 +83,9 @@ export function windowAttention(
     // Unnormalised rows of P sum to L at most: scaled by 2^-k, k = ⌈log2 L⌉, where their sum over V could overflow.
     const maxValue = packValues(v, L, D, values);
     const exponent = maxValue * <f32>L < 1e38 ? 0 : 32 - clz(L - 1);
-    for (let row = 0; row < L; row += PANEL_ROWS) {
-      const rows = min(PANEL_ROWS, L - row);
+    let rows = 0;
+    for (let row = 0; row < L; row += rows) {
+      rows = rowsOfPanel(L - row);
       const a = queries + <usize>row * rowBytes;
       const offset = (<usize>row * <usize>L) << 2;
       const biasRows = bias ? biasOfHead + offset : 0;

@@ -1,5 +1,5 @@
 import { outerPanel, scorePanel, valuePanel } from '../build/assembly/tiles';
-import { storePartial } from './lanes';
+import { rowsOfPanel, storePartial } from './lanes';
 import { logitScaleGradient, logitScaleGradientScratch } from './logitScaleGradient';
 import { packKeys, packTailKeys, tailKeyBytes } from './packKeys';
 import { packValues } from './packValues';
@@ -106,8 +106,9 @@ export function windowAttentionBackward(
     memory.fill(packedDK, 0, packedBytes);
     memory.fill(packedDV, 0, packedBytes);
     v128.store(factors, f32x4.splat(factor));
-    for (let row = 0; row < L; row += PANEL_ROWS) {
-      const rows = min(PANEL_ROWS, L - row);
+    let rows = 0;
+    for (let row = 0; row < L; row += rows) {
+      rows = rowsOfPanel(L - row);
       const rowAt = <usize>row * rowBytes;
       const offset = (<usize>row * <usize>L) << 2;
       const a = queries + rowAt;

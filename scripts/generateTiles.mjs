@@ -3,10 +3,9 @@
 // the loop bodies are written out here, the way XNNPACK generates its GEMM kernels from templates.
 import { mkdirSync, writeFileSync } from 'node:fs';
 
-/** Tiles of 4 rows, and of what is left of a window's rows: these take two panels at a time, to have sums enough. */
+/** Tiles of 4 rows, and of 2 and 1 for what is left of a window: these take two panels at a time, to have sums enough. */
 const TILES = [
   { rows: 4, panels: 1 },
-  { rows: 3, panels: 1 },
   { rows: 2, panels: 2 },
   { rows: 1, panels: 2 },
 ];
@@ -217,7 +216,7 @@ function outerPanel(rows) {
 function dispatch(name, parameters) {
   const names = parameters.map((parameter) => parameter.split(':')[0]);
   return [
-    `/** ${name}1 to ${name}4, for \`rows\` rows. */`,
+    `/** ${name}4, ${name}2 or ${name}1, for \`rows\` rows. */`,
     `export function ${name}(rows: i32, ${parameters.join(', ')}): void {`,
     ...TILES.map(({ rows }, i) => {
       const condition = i < TILES.length - 1 ? `if (rows == ${rows}) ` : '';

@@ -1,4 +1,5 @@
 import { scorePanel, valuePanel } from '../../build/assembly/tiles';
+import { rowsOfPanel } from '../../assembly/lanes';
 import { packKeys, packTailKeys } from '../../assembly/packKeys';
 import { packValues } from '../../assembly/packValues';
 import { scoreTailKeys } from '../../assembly/scoreTailKeys';
@@ -36,8 +37,9 @@ export function scorePhase(
   const rowBytes = (<usize>D) << 2;
   const sStride = (<usize>((L + 7) & ~7)) << 2;
   for (let i = 0; i < count; i++) {
-    for (let row = 0; row < L; row += 4) {
-      const rows = min(4, L - row);
+    let rows = 0;
+    for (let row = 0; row < L; row += rows) {
+      rows = rowsOfPanel(L - row);
       const a = q + <usize>row * rowBytes;
       const biasRows = bias + ((<usize>row * <usize>L) << 2);
       scorePanel(rows, a, rowBytes, keys, D, L, biasRows, 0, s, sStride);
@@ -58,8 +60,10 @@ export function valuePhase(count: i32, L: i32, D: i32, s: usize, values: usize, 
   const rowBytes = (<usize>D) << 2;
   const sStride = (<usize>((L + 7) & ~7)) << 2;
   for (let i = 0; i < count; i++) {
-    for (let row = 0; row < L; row += 4) {
-      valuePanel(min(4, L - row), s, sStride, values, L, D, inverse, o + <usize>row * rowBytes, rowBytes);
+    let rows = 0;
+    for (let row = 0; row < L; row += rows) {
+      rows = rowsOfPanel(L - row);
+      valuePanel(rows, s, sStride, values, L, D, inverse, o + <usize>row * rowBytes, rowBytes);
     }
   }
 }

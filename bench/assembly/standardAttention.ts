@@ -1,4 +1,5 @@
 import { scorePanel, valuePanel } from '../../build/assembly/tiles';
+import { rowsOfPanel } from '../../assembly/lanes';
 import { packKeys, packTailKeys, tailKeyBytes } from '../../assembly/packKeys';
 import { packValues } from '../../assembly/packValues';
 import { scoreTailKeys } from '../../assembly/scoreTailKeys';
@@ -45,8 +46,9 @@ export function standardAttention(
   for (let i: usize = 0; i < <usize>windowHeads; i++) {
     packTailKeys(k + i * windowBytes, L, D, 1, 0, packed);
     packKeys(k + i * windowBytes, L, D, 1, 0, packed + tailBytes);
-    for (let row = 0; row < L; row += 4) {
-      const rows = min(4, L - row);
+    let rows = 0;
+    for (let row = 0; row < L; row += rows) {
+      rows = rowsOfPanel(L - row);
       const a = scaled + i * windowBytes + <usize>row * rowBytes;
       const to = s + i * sBytes + <usize>row * sStride;
       scorePanel(rows, a, rowBytes, packed + tailBytes, D, L, 0, 0, to, sStride);
@@ -74,10 +76,12 @@ export function standardAttention(
   for (let at: usize = 0; at < 32; at += 4) store<f32>(scratch + at, 1);
   for (let i: usize = 0; i < <usize>windowHeads; i++) {
     packValues(v + i * windowBytes, L, D, packed);
-    for (let row = 0; row < L; row += 4) {
+    let rows = 0;
+    for (let row = 0; row < L; row += rows) {
+      rows = rowsOfPanel(L - row);
       const a = s + i * sBytes + <usize>row * sStride;
       valuePanel(
-        min(4, L - row),
+        rows,
         a,
         sStride,
         packed,

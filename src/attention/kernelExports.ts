@@ -21,6 +21,26 @@ export interface KernelExports {
     logitFactors: number,
     scratch: number,
   ): void;
+  shiftedWindowAttentionScratch(L: number, D: number): number;
+  shiftedWindowAttention(
+    bands: number,
+    rows: number,
+    splits: number,
+    type: number,
+    padding: number,
+    Wimg: number,
+    Wh: number,
+    Ww: number,
+    shiftX: number,
+    H: number,
+    D: number,
+    bias: number,
+    scale: number,
+    logitFactors: number,
+    scratch: number,
+  ): void;
+  widenHalf(type: number, from: number, to: number, count: number): void;
+  narrowHalf(type: number, from: number, to: number, count: number): void;
   windowAttentionBackwardScratch(L: number, D: number): number;
   windowAttentionBackward(
     windowHeads: number,
@@ -50,6 +70,10 @@ const FUNCTIONS = [
   'heapBase',
   'windowAttentionScratch',
   'windowAttention',
+  'shiftedWindowAttentionScratch',
+  'shiftedWindowAttention',
+  'widenHalf',
+  'narrowHalf',
   'windowAttentionBackwardScratch',
   'windowAttentionBackward',
 ] as const;

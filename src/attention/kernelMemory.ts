@@ -1,4 +1,4 @@
-import { product, type Tensor } from '../tensor/tensor.js';
+import { product, type Tensor, type TensorLike } from '../tensor/tensor.js';
 import type { KernelExports } from './kernelExports.js';
 
 const PAGE = 65536;
@@ -79,6 +79,21 @@ export class KernelMemory {
   /** A view of `length` float64 numbers; it detaches when memory grows. */
   doubles(pointer: number, length: number): Float64Array {
     return new Float64Array(this.kernel.memory.buffer, pointer, length);
+  }
+
+  /** A view of `length` half-precision numbers' bits; it detaches when memory grows. */
+  halves(pointer: number, length: number): Uint16Array {
+    return new Uint16Array(this.kernel.memory.buffer, pointer, length);
+  }
+
+  /** A view of `length` int32 numbers; it detaches when memory grows. */
+  integers(pointer: number, length: number): Int32Array {
+    return new Int32Array(this.kernel.memory.buffer, pointer, length);
+  }
+
+  /** Where a tensor lies in this memory, if it does. */
+  pointerOf(tensor: TensorLike | undefined): number | undefined {
+    return tensor && this.holds(tensor.data) ? tensor.data.byteOffset : undefined;
   }
 
   /** Whether `data` lies in this memory, where the kernel can use it without a copy. */

@@ -1,9 +1,10 @@
 import { type AttentionBackwardArgs, checkAttentionBackwardArgs } from '../arguments/attentionArgs.js';
 import { MAX_LOGIT_SCALE } from '../reference/scores.js';
-import { float32Tensor, type Tensor, type TensorLike, toFloat64, widen } from '../tensor/tensor.js';
+import { float32Tensor, type Tensor, type TensorLike, toFloat64 } from '../tensor/tensor.js';
 import type { KernelExports } from './kernelExports.js';
 import type { KernelMemory } from './kernelMemory.js';
 import { logitFactors } from './logitFactors.js';
+import { type KernelInput, kernelInput } from './staging.js';
 import type { BackwardOutput } from './windowAttention.js';
 
 /** Bytes of the four inputs and three outputs that are handled at a time. */
@@ -18,44 +19,38 @@ export function wasmBackward(kernel: KernelExports, memory: KernelMemory, args: 
   const { B, H, L, D, nW } = checked;
   const { bias, mask, logitScale } = checked;
   const output = { dQ: float32Tensor([B, H, L, D]), dK: float32Tensor([B, H, L, D]), dV: float32Tensor([B, H, L, D]) };
-  const windowBytes = 4 * H * L * D;
-  const perBlock = Math.max(1, Math.min(B, Math.floor(BLOCK_BYTES / (7 * windowBytes))));
-  const block = perBlock * windowBytes;
+  const windowSize = H * L * D;
+  const perBlock = Math.max(1, Math.min(B, Math.floor(BLOCK_BYTES / (7 * 4 * windowSize))));
+  const block = perBlock * windowSize;
   const paddedL = Math.ceil(L / 8) * 8;
   const biasSums = bias && new Float64Array(H * L * L);
   const logitScaleSums = logitScale && new Float64Array(H);
-  // Found before memory may grow, which detaches the arrays in it.
-  const inputs = (['q', 'k', 'v', 'dO'] as const).map((name) => ({ name, ...located(memory, checked[name], block) }));
-  const biasInput = located(memory, bias);
-  const maskInput = located(memory, mask);
+  const inputs = [checked.q, checked.k, checked.v, checked.dO].map((tensor) => kernelInput(kernel, memory, tensor));
+  const [q, k, v, dO] = inputs as [KernelInput, KernelInput, KernelInput, KernelInput];
+  const biasInput = kernelInput(kernel, memory, bias);
+  const maskInput = kernelInput(kernel, memory, mask);
   const at = memory.work({
-    q: inputs[0]?.bytes ?? 0,
-    k: inputs[1]?.bytes ?? 0,
-    v: inputs[2]?.bytes ?? 0,
-    dO: inputs[3]?.bytes ?? 0,
-    dQ: block,
-    dK: block,
-    dV: block,
-    bias: biasInput.bytes,
-    mask: maskInput.bytes,
+    q: q.bytes(block),
+    k: k.bytes(block),
+    v: v.bytes(block),
+    dO: dO.bytes(block),
+    dQ: 4 * block,
+    dK: 4 * block,
+    dV: 4 * block,
+    bias: biasInput.bytes(H * L * L),
+    mask: maskInput.bytes(nW * L * L),
     dBias: bias ? 4 * H * L * paddedL : 0,
     dLogitScale: logitScale ? 8 * H : 0,
     logitFactors: logitScale ? 8 * H : 0,
     scratch: kernel.windowAttentionBackwardScratch(L, D),
   });
-  const biasAt = biasInput.enter(at.bias, 0, bias?.data.length ?? 0);
-  const maskAt = maskInput.enter(at.mask, 0, mask?.data.length ?? 0);
+  const biasAt = biasInput.enter(at.bias, 0, H * L * L);
+  const maskAt = maskInput.enter(at.mask, 0, nW * L * L);
   if (logitScale) memory.doubles(at.logitFactors, H).set(logitFactors(logitScale));
   for (let first = 0; first < B; first += perBlock) {
     const count = Math.min(perBlock, B - first);
-    const start = first * H * L * D;
-    const length = count * H * L * D;
-    const [q, k, v, dO] = inputs.map(({ name, enter }) => enter(at[name], start, length)) as [
-      number,
-      number,
-      number,
-      number,
-    ];
+    const start = first * windowSize;
+    const length = count * windowSize;
     if (at.dBias) memory.floats(at.dBias, H * L * paddedL).fill(0);
     if (at.dLogitScale) memory.doubles(at.dLogitScale, H).fill(0);
     kernel.windowAttentionBackward(
@@ -65,12 +60,12 @@ export function wasmBackward(kernel: KernelExports, memory: KernelMemory, args: 
       L,
       D,
       Math.max(nW, 1),
-      q,
-      k,
-      v,
+      q.enter(at.q, start, length),
+      k.enter(at.k, start, length),
+      v.enter(at.v, start, length),
       biasAt,
       maskAt,
-      dO,
+      dO.enter(at.dO, start, length),
       at.dQ,
       at.dK,
       at.dV,
@@ -90,28 +85,6 @@ export function wasmBackward(kernel: KernelExports, memory: KernelMemory, args: 
     ...output,
     ...(biasSums && { dBias: float32Tensor([H, L, L], Float32Array.from(biasSums)) }),
     ...(logitScaleSums && logitScale && { dLogitScale: belowCeiling(logitScaleSums, logitScale) }),
-  };
-}
-
-interface Located {
-  /** Bytes of working memory that the tensor needs. */
-  readonly bytes: number;
-  /** The pointer to elements from `start` on, copied to `pointer` where they are outside the kernel's memory. */
-  enter(pointer: number, start: number, length: number): number;
-}
-
-function located(memory: KernelMemory, tensor: TensorLike | undefined, bytes?: number): Located {
-  if (!tensor) return { bytes: 0, enter: () => 0 };
-  if (memory.holds(tensor.data)) {
-    const base = tensor.data.byteOffset;
-    return { bytes: 0, enter: (_, start) => base + 4 * start };
-  }
-  return {
-    bytes: bytes ?? 4 * tensor.data.length,
-    enter(pointer, start, length) {
-      widen(tensor, memory.floats(pointer, length), start);
-      return pointer;
-    },
   };
 }
 
