@@ -64,8 +64,8 @@ function narrowFloat16(x: v128): v128 {
   const isNan = i32x4.gt_s(magnitude, i32x4.splat(0x7f800000));
   let half = v128.bitselect(subnormal, rounded, isSmall);
   half = v128.bitselect(i32x4.splat(0x7c00), half, isLarge);
-  half = v128.bitselect(i32x4.splat(0x7e00), half, isNan);
-  return v128.or(half, i32x4.shr_u(sign, 16));
+  half = v128.or(half, i32x4.shr_u(sign, 16));
+  return v128.bitselect(i32x4.splat(0x7e00), half, isNan);
 }
 
 // @ts-ignore: decorator

@@ -1,4 +1,8 @@
 export { narrowHalf, widenHalf } from './half';
+export {
+  shiftedWindowAttentionBackward,
+  shiftedWindowAttentionBackwardScratch,
+} from './shiftedWindowAttentionBackward';
 export { shiftedWindowAttention, shiftedWindowAttentionScratch } from './shiftedWindowAttention';
 export { windowAttention, windowAttentionScratch } from './windowAttention';
 export { windowAttentionBackward, windowAttentionBackwardScratch } from './windowAttentionBackward';

@@ -1,11 +1,12 @@
 export type { AttentionArgs, AttentionBackwardArgs } from './arguments/attentionArgs.js';
-export type { ShiftedWindowArgs, Size } from './arguments/shiftedWindowArgs.js';
+export type { ShiftedWindowArgs, ShiftedWindowBackwardArgs, Size } from './arguments/shiftedWindowArgs.js';
 export { createWindowAttention } from './attention/createWindowAttention.js';
 export type { WasmSource } from './attention/kernelModule.js';
 export type {
   BackwardOutput,
   ForwardOptions,
   ForwardOutput,
+  ShiftedWindowBackwardOutput,
   WindowAttention,
   WindowAttentionOptions,
 } from './attention/windowAttention.js';

@@ -2,21 +2,14 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { WindowAttention } from '../src/index.js';
 import { windowAttention, windowAttentionBackward } from '../src/reference/index.js';
-import { float64Tensor, type Tensor, type TensorLike, toFloat64 } from '../src/tensor/tensor.js';
-import { attentionProblem, randomNumbers, randomTensor } from './support/arbitraries.js';
+import { float64Tensor, type TensorLike, toFloat64 } from '../src/tensor/tensor.js';
+import { attentionProblem, randomNumbers, randomTensor, shortestRow } from './support/arbitraries.js';
 import { BACKENDS, createEngine } from './support/engines.js';
 import { maxAbs, maxError, relativeError } from './support/errors.js';
 import { attentionArgsOf, goldenCases, tensorOf } from './support/golden.js';
 
 const GRADIENTS = ['dQ', 'dK', 'dV', 'dBias', 'dLogitScale'] as const;
 const cases = [...goldenCases('core'), ...goldenCases('cosine')].filter(({ tensors }) => tensors.dQ);
-
-/** Smallest norm of a row of D. */
-function shortestRow({ data, dims }: Tensor<Float32Array>): number {
-  const D = dims[3] as number;
-  const rows = Array.from({ length: data.length / D }, (_, i) => Math.hypot(...data.subarray(i * D, (i + 1) * D)));
-  return Math.min(...rows);
-}
 
 describe('windowAttentionBackward, the reference', () => {
   it.each(cases)('agrees with golden $name', (golden) => {
@@ -98,7 +91,10 @@ describe.each(BACKENDS)('backward on $title', (options) => {
         const gradients = await attention.backward({ ...args, dO });
         const truth = windowAttentionBackward({ ...args, dO });
         // Short rows of cosine attention have gradients that are large, and whose parts cancel.
-        const shortest = 'logitScale' in args ? Math.min(shortestRow(args.q), shortestRow(args.k)) : 1;
+        const shortest =
+          'logitScale' in args
+            ? Math.min(...[args.q, args.k].map(({ data, dims }) => shortestRow(data, dims[3] as number)))
+            : 1;
         for (const name of GRADIENTS) {
           const expected = truth[name];
           if (!expected) continue;

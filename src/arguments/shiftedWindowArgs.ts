@@ -23,6 +23,12 @@ export interface ShiftedWindowArgs {
   readonly paddingQkv?: TensorLike | undefined;
 }
 
+/** Arguments of the backward pass: the forward's, and the gradient of its output. */
+export interface ShiftedWindowBackwardArgs extends ShiftedWindowArgs {
+  /** Gradient of the loss with respect to the output, `[B, Himg, Wimg, C]`. */
+  readonly dO: TensorLike;
+}
+
 /** Where the windows of an image lie: sizes in tokens, after padding. */
 export interface WindowGrid {
   readonly windowSize: readonly [number, number];
@@ -131,6 +137,15 @@ export function checkShiftedWindowArgs(args: ShiftedWindowArgs): CheckedShiftedW
     paddingQkv: paddingQkv === undefined ? undefined : checkDims('paddingQkv', paddingQkv, '[3C]', [channels]),
     scale: scale === undefined ? undefined : checkFinite('scale', scale),
   };
+}
+
+/** `checkShiftedWindowArgs`, and `dO` of the shape of the output. */
+export function checkShiftedWindowBackwardArgs(
+  args: ShiftedWindowBackwardArgs,
+): CheckedShiftedWindowArgs & { readonly dO: CheckedTensor } {
+  const checked = checkShiftedWindowArgs(args);
+  const { B, Himg, Wimg, C } = checked;
+  return { ...checked, dO: checkDims('dO', args.dO, '[B, Himg, Wimg, C]', [B, Himg, Wimg, C]) };
 }
 
 /** `checkTensor` of exactly `rank` axes, with every size but the first at least 1. */

@@ -1,8 +1,8 @@
 import type { AttentionBackwardArgs, CheckedAttentionArgs } from '../arguments/attentionArgs.js';
-import type { ShiftedWindowArgs } from '../arguments/shiftedWindowArgs.js';
+import type { ShiftedWindowArgs, ShiftedWindowBackwardArgs } from '../arguments/shiftedWindowArgs.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { Output } from './output.js';
-import type { BackwardOutput, WindowAttention } from './windowAttention.js';
+import type { BackwardOutput, ShiftedWindowBackwardOutput, WindowAttention } from './windowAttention.js';
 
 /** One way to compute; arguments come checked, or are checked by the reference underneath. */
 export interface Backend {
@@ -13,6 +13,7 @@ export interface Backend {
   forward(args: CheckedAttentionArgs, output: Output, lse: Float32Array | undefined): void;
   backward(args: AttentionBackwardArgs): BackwardOutput;
   shiftedWindowAttention(args: ShiftedWindowArgs): Tensor<Float32Array>;
+  shiftedWindowAttentionBackward(args: ShiftedWindowBackwardArgs): ShiftedWindowBackwardOutput;
   tensor(dims: readonly number[]): Tensor<Float32Array>;
   dispose(): void;
 }

@@ -59,6 +59,9 @@ function engine(backend: Backend): WindowAttention {
     async shiftedWindowAttention(args) {
       return use().shiftedWindowAttention(args);
     },
+    async shiftedWindowAttentionBackward(args) {
+      return use().shiftedWindowAttentionBackward(args);
+    },
     tensor(dims) {
       const current = use();
       if (!Array.isArray(dims)) throw new TypeError(message('dims', 'an array of integers', describe(dims)));

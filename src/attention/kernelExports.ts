@@ -39,6 +39,27 @@ export interface KernelExports {
     logitFactors: number,
     scratch: number,
   ): void;
+  shiftedWindowAttentionBackwardScratch(L: number, D: number): number;
+  shiftedWindowAttentionBackward(
+    bands: number,
+    rows: number,
+    splits: number,
+    type: number,
+    padding: number,
+    zeros: number,
+    Wimg: number,
+    Wh: number,
+    Ww: number,
+    shiftX: number,
+    H: number,
+    D: number,
+    bias: number,
+    dBias: number,
+    dLogitScale: number,
+    scale: number,
+    logitFactors: number,
+    scratch: number,
+  ): void;
   widenHalf(type: number, from: number, to: number, count: number): void;
   narrowHalf(type: number, from: number, to: number, count: number): void;
   windowAttentionBackwardScratch(L: number, D: number): number;
@@ -72,6 +93,8 @@ const FUNCTIONS = [
   'windowAttention',
   'shiftedWindowAttentionScratch',
   'shiftedWindowAttention',
+  'shiftedWindowAttentionBackwardScratch',
+  'shiftedWindowAttentionBackward',
   'widenHalf',
   'narrowHalf',
   'windowAttentionBackwardScratch',

@@ -1,12 +1,13 @@
 import type { AttentionBackwardArgs, CheckedAttentionArgs } from '../arguments/attentionArgs.js';
-import type { ShiftedWindowArgs } from '../arguments/shiftedWindowArgs.js';
+import type { ShiftedWindowArgs, ShiftedWindowBackwardArgs } from '../arguments/shiftedWindowArgs.js';
 import { shiftedWindowAttention } from '../reference/shiftedWindowAttention.js';
+import { shiftedWindowAttentionBackward } from '../reference/shiftedWindowAttentionBackward.js';
 import { windowAttention } from '../reference/windowAttention.js';
 import { windowAttentionBackward } from '../reference/windowAttentionBackward.js';
 import { float32Tensor, type Tensor } from '../tensor/tensor.js';
 import type { Backend } from './backend.js';
 import { type Output, writeOutput } from './output.js';
-import type { BackwardOutput } from './windowAttention.js';
+import type { BackwardOutput, ShiftedWindowBackwardOutput } from './windowAttention.js';
 
 /** The float64 reference behind the engine's interface, results rounded to float32. */
 export class TypescriptBackend implements Backend {
@@ -34,6 +35,15 @@ export class TypescriptBackend implements Backend {
 
   shiftedWindowAttention(args: ShiftedWindowArgs): Tensor<Float32Array> {
     return rounded(shiftedWindowAttention(args));
+  }
+
+  shiftedWindowAttentionBackward(args: ShiftedWindowBackwardArgs): ShiftedWindowBackwardOutput {
+    const { dQkv, dRelativePositionBias, dLogitScale } = shiftedWindowAttentionBackward(args);
+    return {
+      dQkv: rounded(dQkv),
+      ...(dRelativePositionBias && { dRelativePositionBias: rounded(dRelativePositionBias) }),
+      ...(dLogitScale && { dLogitScale: rounded(dLogitScale) }),
+    };
   }
 
   tensor(dims: readonly number[]): Tensor<Float32Array> {

@@ -1,5 +1,5 @@
 import type { AttentionBackwardArgs, CheckedAttentionArgs } from '../arguments/attentionArgs.js';
-import type { ShiftedWindowArgs } from '../arguments/shiftedWindowArgs.js';
+import type { ShiftedWindowArgs, ShiftedWindowBackwardArgs } from '../arguments/shiftedWindowArgs.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { Backend } from './backend.js';
 import type { KernelExports } from './kernelExports.js';
@@ -9,7 +9,8 @@ import type { Output } from './output.js';
 import { wasmBackward } from './wasmBackward.js';
 import { wasmForward } from './wasmForward.js';
 import { wasmShiftedWindowAttention } from './wasmShiftedWindowAttention.js';
-import type { BackwardOutput } from './windowAttention.js';
+import { wasmShiftedWindowAttentionBackward } from './wasmShiftedWindowAttentionBackward.js';
+import type { BackwardOutput, ShiftedWindowBackwardOutput } from './windowAttention.js';
 
 /** The WebAssembly kernels, in one thread. */
 export class WasmBackend implements Backend {
@@ -34,6 +35,10 @@ export class WasmBackend implements Backend {
 
   shiftedWindowAttention(args: ShiftedWindowArgs): Tensor<Float32Array> {
     return wasmShiftedWindowAttention(this.kernel, this.#memory, args);
+  }
+
+  shiftedWindowAttentionBackward(args: ShiftedWindowBackwardArgs): ShiftedWindowBackwardOutput {
+    return wasmShiftedWindowAttentionBackward(this.kernel, this.#memory, args);
   }
 
   tensor(dims: readonly number[]): Tensor<Float32Array> {

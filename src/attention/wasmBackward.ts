@@ -1,6 +1,6 @@
 import { type AttentionBackwardArgs, checkAttentionBackwardArgs } from '../arguments/attentionArgs.js';
-import { MAX_LOGIT_SCALE } from '../reference/scores.js';
-import { float32Tensor, type Tensor, type TensorLike, toFloat64 } from '../tensor/tensor.js';
+import { float32Tensor } from '../tensor/tensor.js';
+import { GradientSums } from './gradientSums.js';
 import type { KernelExports } from './kernelExports.js';
 import type { KernelMemory } from './kernelMemory.js';
 import { logitFactors } from './logitFactors.js';
@@ -22,9 +22,7 @@ export function wasmBackward(kernel: KernelExports, memory: KernelMemory, args: 
   const windowSize = H * L * D;
   const perBlock = Math.max(1, Math.min(B, Math.floor(BLOCK_BYTES / (7 * 4 * windowSize))));
   const block = perBlock * windowSize;
-  const paddedL = Math.ceil(L / 8) * 8;
-  const biasSums = bias && new Float64Array(H * L * L);
-  const logitScaleSums = logitScale && new Float64Array(H);
+  const sums = new GradientSums(H, L, bias, logitScale);
   const inputs = [checked.q, checked.k, checked.v, checked.dO].map((tensor) => kernelInput(kernel, memory, tensor));
   const [q, k, v, dO] = inputs as [KernelInput, KernelInput, KernelInput, KernelInput];
   const biasInput = kernelInput(kernel, memory, bias);
@@ -39,8 +37,8 @@ export function wasmBackward(kernel: KernelExports, memory: KernelMemory, args: 
     dV: 4 * block,
     bias: biasInput.bytes(H * L * L),
     mask: maskInput.bytes(nW * L * L),
-    dBias: bias ? 4 * H * L * paddedL : 0,
-    dLogitScale: logitScale ? 8 * H : 0,
+    dBias: sums.biasBytes,
+    dLogitScale: sums.logitScaleBytes,
     logitFactors: logitScale ? 8 * H : 0,
     scratch: kernel.windowAttentionBackwardScratch(L, D),
   });
@@ -51,8 +49,7 @@ export function wasmBackward(kernel: KernelExports, memory: KernelMemory, args: 
     const count = Math.min(perBlock, B - first);
     const start = first * windowSize;
     const length = count * windowSize;
-    if (at.dBias) memory.floats(at.dBias, H * L * paddedL).fill(0);
-    if (at.dLogitScale) memory.doubles(at.dLogitScale, H).fill(0);
+    sums.clear(memory, at.dBias, at.dLogitScale);
     kernel.windowAttentionBackward(
       count * H,
       (first % Math.max(nW, 1)) * H,
@@ -76,30 +73,7 @@ export function wasmBackward(kernel: KernelExports, memory: KernelMemory, args: 
       at.scratch,
     );
     for (const name of ['dQ', 'dK', 'dV'] as const) output[name].data.set(memory.floats(at[name], length), start);
-    if (biasSums) addRows(biasSums, memory.floats(at.dBias, H * L * paddedL), L, paddedL);
-    logitScaleSums?.forEach((sum, h, sums) => {
-      sums[h] = sum + (memory.doubles(at.dLogitScale, H)[h] as number);
-    });
+    sums.add(memory, at.dBias, at.dLogitScale);
   }
-  return {
-    ...output,
-    ...(biasSums && { dBias: float32Tensor([H, L, L], Float32Array.from(biasSums)) }),
-    ...(logitScaleSums && logitScale && { dLogitScale: belowCeiling(logitScaleSums, logitScale) }),
-  };
-}
-
-/** Adds rows of padded length to rows of length L. */
-function addRows(sums: Float64Array, rows: Float32Array, L: number, paddedL: number): void {
-  for (let row = 0; row < sums.length / L; row++) {
-    for (let j = 0; j < L; j++) sums[row * L + j] = (sums[row * L + j] as number) + (rows[row * paddedL + j] as number);
-  }
-}
-
-/** Zero where the logit scale sits above its ceiling. */
-function belowCeiling(sums: Float64Array, logitScale: TensorLike): Tensor<Float32Array> {
-  const scales = toFloat64(logitScale);
-  return float32Tensor(
-    [sums.length],
-    Float32Array.from(sums, (sum, h) => ((scales[h] as number) > MAX_LOGIT_SCALE ? 0 : sum)),
-  );
+  return { ...output, ...sums.result() };
 }

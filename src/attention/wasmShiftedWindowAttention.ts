@@ -1,13 +1,11 @@
-import {
-  type CheckedShiftedWindowArgs,
-  checkShiftedWindowArgs,
-  type ShiftedWindowArgs,
-} from '../arguments/shiftedWindowArgs.js';
-import { float32Tensor, type Tensor, type TensorLike, widen } from '../tensor/tensor.js';
+import { checkShiftedWindowArgs, type ShiftedWindowArgs } from '../arguments/shiftedWindowArgs.js';
+import { float32Tensor, type Tensor } from '../tensor/tensor.js';
+import { bandCount, linesOfBands, splitsOfBands } from './bands.js';
+import { imageLines } from './imageLines.js';
 import type { KernelExports } from './kernelExports.js';
 import type { KernelMemory } from './kernelMemory.js';
 import { logitFactors } from './logitFactors.js';
-import { HALF_TYPES } from './staging.js';
+import { HALF_TYPES, kernelInput } from './staging.js';
 
 /** Bytes of image lines, in and out, that are handled at a time. */
 const BLOCK_BYTES = 1024 * 1024;
@@ -22,68 +20,43 @@ export function wasmShiftedWindowAttention(
   args: ShiftedWindowArgs,
 ): Tensor<Float32Array> {
   const checked = checkShiftedWindowArgs(args);
-  const {
-    B,
-    Himg,
-    Wimg,
-    C,
-    numHeads,
-    headDim,
-    grid,
-    qkv,
-    relativePositionBias: bias,
-    logitScale,
-    paddingQkv,
-  } = checked;
-  const { windowSize, shiftSize, paddedHeight, L } = grid;
+  const { B, Himg, Wimg, C, numHeads, headDim, grid, qkv, relativePositionBias, logitScale } = checked;
+  const { windowSize, shiftSize, L } = grid;
   const [Wh, Ww] = windowSize;
   const out = float32Tensor([B, Himg, Wimg, C]);
-  const bands = B * (paddedHeight / Wh);
-  if (bands === 0) return out;
-
-  const type = HALF_TYPES[qkv.type] ?? 0;
-  const lineLength = Wimg * 3 * C;
-  const lineBytes = (type ? 2 : 4) * lineLength;
-  // Found before memory may grow, which detaches the arrays in it.
-  const image = memory.pointerOf(qkv);
-  const biasInKernel = memory.pointerOf(bias);
-  const linesOfBand = Wh * ((image === undefined ? lineBytes : 0) + 4 * Wimg * C);
-  const perCall = Math.max(1, Math.min(bands, Math.floor(BLOCK_BYTES / linesOfBand)));
+  const bands = bandCount(checked);
+  const image = imageLines(memory, qkv, Wimg * 3 * C);
+  const bias = kernelInput(kernel, memory, relativePositionBias);
+  const outputBytes = 4 * Wimg * C;
+  const perCall = Math.max(1, Math.min(bands, Math.floor(BLOCK_BYTES / (Wh * (image.stagedBytes + outputBytes)))));
   const at = memory.work({
-    lines: image === undefined ? perCall * Wh * lineBytes : 0,
-    outputs: perCall * Wh * 4 * Wimg * C,
+    image: perCall * Wh * image.stagedBytes,
+    outputs: perCall * Wh * outputBytes,
     rows: perCall * Wh * 8,
     splits: perCall * 4,
     padding: 12 * C,
-    bias: bias && biasInKernel === undefined ? 4 * bias.data.length : 0,
+    bias: bias.bytes(numHeads * L * L),
     logitFactors: logitScale ? 4 * numHeads : 0,
     scratch: kernel.shiftedWindowAttentionScratch(L, headDim),
   });
-  const padding = memory.floats(at.padding, 3 * C).fill(0);
-  if (paddingQkv) widen(paddingQkv, padding);
-  if (bias && biasInKernel === undefined) widen(bias, memory.floats(at.bias, bias.data.length));
+  kernelInput(kernel, memory, checked.paddingQkv ?? float32Tensor([3 * C])).enter(at.padding, 0, 3 * C);
+  const biasAt = bias.enter(at.bias, 0, numHeads * L * L);
   if (logitScale) memory.floats(at.logitFactors, numHeads).set(logitFactors(logitScale));
 
   for (let first = 0; first < bands; first += perCall) {
     const count = Math.min(perCall, bands - first);
+    const lines = linesOfBands(checked, first, count);
     const rows = memory.integers(at.rows, count * Wh * 2);
-    const splits = memory.integers(at.splits, count);
-    const lines = linesOf(checked, first, count);
     lines.forEach((line, i) => {
-      const inputLine = image === undefined ? at.lines + i * lineBytes : image + (line ?? 0) * lineBytes;
-      if (line !== undefined && image === undefined) copyLine(memory, qkv, line * lineLength, lineLength, inputLine);
-      rows[2 * i] = line === undefined ? 0 : inputLine;
-      rows[2 * i + 1] = line === undefined ? 0 : at.outputs + i * 4 * Wimg * C;
+      rows[2 * i] = line === undefined ? 0 : image.enter(line, at.image, i);
+      rows[2 * i + 1] = line === undefined ? 0 : at.outputs + i * outputBytes;
     });
-    for (let i = 0; i < count; i++) {
-      const isLast = (first + i + 1) % (paddedHeight / Wh) === 0;
-      splits[i] = isLast && shiftSize[0] > 0 ? Wh - shiftSize[0] : Wh;
-    }
+    memory.integers(at.splits, count).set(splitsOfBands(checked, first, count));
     kernel.shiftedWindowAttention(
       count,
       at.rows,
       at.splits,
-      type,
+      HALF_TYPES[qkv.type] ?? 0,
       at.padding,
       Wimg,
       Wh,
@@ -91,34 +64,15 @@ export function wasmShiftedWindowAttention(
       shiftSize[1],
       numHeads,
       headDim,
-      biasInKernel ?? at.bias,
+      biasAt,
       checked.scale ?? headDim ** -0.5,
       at.logitFactors,
       at.scratch,
     );
     lines.forEach((line, i) => {
       if (line === undefined) return;
-      out.data.set(memory.floats(at.outputs + i * 4 * Wimg * C, Wimg * C), line * Wimg * C);
+      out.data.set(memory.floats(at.outputs + i * outputBytes, Wimg * C), line * Wimg * C);
     });
   }
   return out;
-}
-
-/** For each line of `count` bands from `first` on, the line of `[B · Himg]` that it is; undefined for padding. */
-function linesOf({ Himg, grid }: CheckedShiftedWindowArgs, first: number, count: number): (number | undefined)[] {
-  const { windowSize, shiftSize, paddedHeight } = grid;
-  const [Wh] = windowSize;
-  const perImage = paddedHeight / Wh;
-  return Array.from({ length: count * Wh }, (_, i) => {
-    const band = first + Math.floor(i / Wh);
-    const y = ((band % perImage) * Wh + (i % Wh) + shiftSize[0]) % paddedHeight;
-    return y < Himg ? Math.floor(band / perImage) * Himg + y : undefined;
-  });
-}
-
-/** Half-precision lines go as they are: the kernel widens what it gathers. */
-function copyLine(memory: KernelMemory, image: TensorLike, start: number, length: number, to: number): void {
-  const { data } = image;
-  if (data instanceof Uint16Array) memory.halves(to, length).set(data.subarray(start, start + length));
-  else widen(image, memory.floats(to, length), start);
 }

@@ -1,5 +1,5 @@
 import type { AttentionArgs, AttentionBackwardArgs } from '../arguments/attentionArgs.js';
-import type { ShiftedWindowArgs } from '../arguments/shiftedWindowArgs.js';
+import type { ShiftedWindowArgs, ShiftedWindowBackwardArgs } from '../arguments/shiftedWindowArgs.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { WasmSource } from './kernelModule.js';
 
@@ -42,6 +42,16 @@ export interface BackwardOutput {
   readonly dLogitScale?: Tensor<Float32Array>;
 }
 
+/** Result of `shiftedWindowAttentionBackward`, float32. */
+export interface ShiftedWindowBackwardOutput {
+  /** `[B, Himg, Wimg, 3C]`. */
+  readonly dQkv: Tensor<Float32Array>;
+  /** `[numHeads, L, L]`, summed over windows; there when `relativePositionBias` is. */
+  readonly dRelativePositionBias?: Tensor<Float32Array>;
+  /** `[numHeads]`; there when `logitScale` is. */
+  readonly dLogitScale?: Tensor<Float32Array>;
+}
+
 /** Window attention on one backend. Same inputs give the same bits from run to run. */
 export interface WindowAttention {
   readonly backend: 'wasm' | 'typescript';
@@ -70,6 +80,12 @@ export interface WindowAttention {
    * Source: torchvision, `shifted_window_attention` between its two Linear layers.
    */
   shiftedWindowAttention(args: ShiftedWindowArgs): Promise<Tensor<Float32Array>>;
+
+  /**
+   * Gradients of `shiftedWindowAttention`. dO: `[B, Himg, Wimg, C]`; gradients of padded tokens are dropped. Rejects as
+   * `forward` does.
+   */
+  shiftedWindowAttentionBackward(args: ShiftedWindowBackwardArgs): Promise<ShiftedWindowBackwardOutput>;
 
   /**
    * A float32 tensor of zeros in the kernel's memory, for calls without copies (a plain tensor on the TypeScript

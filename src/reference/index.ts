@@ -1,5 +1,5 @@
 export type { AttentionArgs, AttentionBackwardArgs } from '../arguments/attentionArgs.js';
-export type { ShiftedWindowArgs, Size } from '../arguments/shiftedWindowArgs.js';
+export type { ShiftedWindowArgs, ShiftedWindowBackwardArgs, Size } from '../arguments/shiftedWindowArgs.js';
 export { type ContinuousPositionBiasArgs, continuousPositionBias } from './continuousPositionBias.js';
 export { cyclicShift } from './cyclicShift.js';
 export { flashWindowAttention } from './flashWindowAttention.js';
@@ -10,6 +10,7 @@ export { layerNorm } from './layerNorm.js';
 export { linear } from './linear.js';
 export { relativePositionBias, relativePositionIndex } from './relativePositionBias.js';
 export { shiftedWindowAttention } from './shiftedWindowAttention.js';
+export { type ShiftedWindowGradients, shiftedWindowAttentionBackward } from './shiftedWindowAttentionBackward.js';
 export { shiftedWindowMask } from './shiftedWindowMask.js';
 export { type ReferenceOutput, windowAttention } from './windowAttention.js';
 export { windowAttentionBackward } from './windowAttentionBackward.js';

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import { float32Tensor, product, type Tensor } from '../../src/tensor/tensor.js';
+import { float32Tensor, product, type Tensor, toFloat64 } from '../../src/tensor/tensor.js';
+import { float64ToHalf } from './half.js';
 
 /** Numbers of a seeded stream (mulberry32), from −1 to 1. */
 export function randomNumbers(seed: number): () => number {
@@ -58,4 +59,52 @@ function shiftLikeMask(dims: readonly number[], next: () => number): Tensor<Floa
     dims,
     mask.data.map((x) => (x > 0 ? 0 : x > -0.8 ? -100 : Number.NEGATIVE_INFINITY)),
   );
+}
+
+const side = fc.integer({ min: 1, max: 11 });
+const window = fc.integer({ min: 1, max: 5 });
+/** Attention over an image of random size, with random options and element type. */
+export const imageProblem = fc
+  .record({
+    B: fc.integer({ min: 0, max: 2 }),
+    Himg: side,
+    Wimg: side,
+    numHeads: fc.integer({ min: 1, max: 3 }),
+    headDim: fc.constantFrom(1, 3, 4, 8, 11),
+    windowSize: fc.tuple(window, window),
+    shift: fc.tuple(fc.nat(), fc.nat()),
+    hasBias: fc.boolean(),
+    isCosine: fc.boolean(),
+    hasPadding: fc.boolean(),
+    type: fc.constantFrom('float32' as const, 'float16' as const, 'bfloat16' as const),
+    seed: fc.integer(),
+  })
+  .map(({ B, Himg, Wimg, numHeads, headDim, windowSize, shift, hasBias, isCosine, hasPadding, type, seed }) => {
+    const next = randomNumbers(seed);
+    const [Wh, Ww] = windowSize;
+    const L = Wh * Ww;
+    const channels = 3 * numHeads * headDim;
+    const exact = randomTensor([B, Himg, Wimg, channels], next);
+    const qkv = type === 'float32' ? exact : float64ToHalf(exact, type);
+    return {
+      qkv,
+      shortestRow: shortestRow(toFloat64(qkv), headDim),
+      numHeads,
+      windowSize,
+      shiftSize: [shift[0] % Wh, shift[1] % Ww] as [number, number],
+      ...(hasBias && { relativePositionBias: randomTensor([numHeads, L, L], next) }),
+      ...(isCosine && { logitScale: randomTensor([numHeads, 1, 1], next) }),
+      ...(hasPadding && { paddingQkv: randomTensor([channels], next) }),
+    };
+  });
+
+/** Smallest norm of a row of D. */
+export function shortestRow(data: ArrayLike<number>, D: number): number {
+  let shortest = Number.POSITIVE_INFINITY;
+  for (let at = 0; at < data.length; at += D) {
+    let sum = 0;
+    for (let d = at; d < at + D; d++) sum += (data[d] as number) ** 2;
+    shortest = Math.min(shortest, Math.sqrt(sum));
+  }
+  return shortest;
 }

@@ -1,0 +1,1 @@
+export { narrowHalf, widenHalf } from '../../assembly/half';
