@@ -1,5 +1,8 @@
 // Small vector helpers shared by the kernels.
 
+/** Features summed before they join the score, the report's chunk: sums of sums lose fewer bits than one long sum. */
+export const CHUNK_DIM: i32 = 16;
+
 /** `x · y + sum` by lanes: fused in the relaxed-SIMD build where the machine fuses, two roundings otherwise. */
 // @ts-ignore: decorator
 @inline

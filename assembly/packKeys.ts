@@ -1,12 +1,3 @@
-import { tailLanes } from './lanes';
-
-/** Bytes of one row of tail keys: whole vectors. */
-// @ts-ignore: decorator
-@inline
-export function tailKeyBytes(D: i32): usize {
-  return (<usize>((D + 3) & ~3)) << 2;
-}
-
 /**
  * Packs K (L, D) for the score tiles: Kᵀ in panels of 8 keys, `[panel][D][8]`. Up to 4 keys more than fill panels are
  * left to `packTailKeys`; 5 to 7 get a panel whose last lanes repeat the last key. Each key is multiplied by its factor
@@ -21,16 +12,15 @@ export function packKeys(k: usize, L: i32, D: i32, scale: f32, factors: usize, t
   }
 }
 
-/** Copies the last `L mod 8` keys, if they are 4 or fewer, times their factors to rows of whole vectors, 0 past D. */
+/** Copies the last `L mod 8` keys, if they are 4 or fewer, times their factors to rows of D. */
 export function packTailKeys(k: usize, L: i32, D: i32, scale: f32, factors: usize, to: usize): void {
   if ((L & 7) > 4) return;
-  const rowBytes = tailKeyBytes(D);
-  const lanes = tailLanes(D);
+  const rowBytes = (<usize>D) << 2;
   for (let key = L & ~7; key < L; key++, to += rowBytes) {
-    const row = k + ((<usize>key * <usize>D) << 2);
+    const row = k + <usize>key * rowBytes;
     const factor = f32x4.splat(factors ? load<f32>(factors + (key << 2)) : scale);
+    // The overhang of a row is rewritten by the next one.
     for (let at: usize = 0; at < rowBytes; at += 16) v128.store(to + at, f32x4.mul(factor, v128.load(row + at)));
-    v128.store(to + rowBytes - 16, v128.and(lanes, v128.load(to + rowBytes - 16)));
   }
 }
 

@@ -1,5 +1,4 @@
-import { tailLanes } from './lanes';
-import { tailKeyBytes } from './packKeys';
+import { CHUNK_DIM, multiplyAdd, tailLanes } from './lanes';
 
 /**
  * Scores of `rows` (1, 2 or 4) queries against the last `L mod 8` keys where those are 1 to 4, as dot products along D: a
@@ -25,13 +24,13 @@ export function scoreTailKeys(
   const a1 = a + (rows > 1 ? aStride : 0);
   const a2 = a + (rows > 2 ? aStride << 1 : 0);
   const a3 = a + (rows > 2 ? aStride * 3 : 0);
-  const keyBytes = tailKeyBytes(D);
+  const keyBytes = (<usize>D) << 2;
   const none = f32x4.splat(-Infinity);
   // One vector a key, one lane a query; then transposed.
-  const k0 = dotFourRows(a, a1, a2, a3, keys, D);
-  const k1 = count > 1 ? dotFourRows(a, a1, a2, a3, keys + keyBytes, D) : none;
-  const k2 = count > 2 ? dotFourRows(a, a1, a2, a3, keys + 2 * keyBytes, D) : none;
-  const k3 = count > 3 ? dotFourRows(a, a1, a2, a3, keys + 3 * keyBytes, D) : none;
+  const k0 = scoresOfKey(a, a1, a2, a3, keys, D);
+  const k1 = count > 1 ? scoresOfKey(a, a1, a2, a3, keys + keyBytes, D) : none;
+  const k2 = count > 2 ? scoresOfKey(a, a1, a2, a3, keys + 2 * keyBytes, D) : none;
+  const k3 = count > 3 ? scoresOfKey(a, a1, a2, a3, keys + 3 * keyBytes, D) : none;
   const low01 = v128.shuffle<i32>(k0, k1, 0, 4, 1, 5);
   const low23 = v128.shuffle<i32>(k2, k3, 0, 4, 1, 5);
   const high01 = v128.shuffle<i32>(k0, k1, 2, 6, 3, 7);
@@ -67,31 +66,35 @@ function storeRow(scores: v128, lanes: v128, bias: usize, mask: usize, to: usize
   v128.store(to, v128.bitselect(scores, f32x4.splat(-Infinity), lanes));
 }
 
-/** The dot products of four rows with one key, in four lanes. The key is 0 past D, where the rows may hold anything. */
-function dotFourRows(a0: usize, a1: usize, a2: usize, a3: usize, key: usize, D: i32): v128 {
-  const end = key + tailKeyBytes(D) - 16;
-  let c0 = f32x4.splat(0);
-  let c1 = c0;
-  let c2 = c0;
-  let c3 = c0;
-  for (; key < end; key += 16) {
-    const y = v128.load(key);
-    c0 = f32x4.add(c0, f32x4.mul(y, v128.load(a0)));
-    c1 = f32x4.add(c1, f32x4.mul(y, v128.load(a1)));
-    c2 = f32x4.add(c2, f32x4.mul(y, v128.load(a2)));
-    c3 = f32x4.add(c3, f32x4.mul(y, v128.load(a3)));
-    a0 += 16;
-    a1 += 16;
-    a2 += 16;
-    a3 += 16;
+/**
+ * The dot products of four queries with one key, in four lanes, summed in the order of the tiles: equal keys have equal
+ * scores, be they in a tile or not.
+ */
+function scoresOfKey(a0: usize, a1: usize, a2: usize, a3: usize, key: usize, D: i32): v128 {
+  let scores = f32x4.splat(0);
+  for (let first = 0; first < D; first += CHUNK_DIM) {
+    const chunk = min(CHUNK_DIM, D - first);
+    let sum = f32x4.splat(0);
+    for (let left = chunk; left > 0; left -= 4) {
+      const r0 = v128.load(a0);
+      const r1 = v128.load(a1);
+      const r2 = v128.load(a2);
+      const r3 = v128.load(a3);
+      const low01 = v128.shuffle<i32>(r0, r1, 0, 4, 1, 5);
+      const low23 = v128.shuffle<i32>(r2, r3, 0, 4, 1, 5);
+      const high01 = v128.shuffle<i32>(r0, r1, 2, 6, 3, 7);
+      const high23 = v128.shuffle<i32>(r2, r3, 2, 6, 3, 7);
+      sum = multiplyAdd(v128.shuffle<i64>(low01, low23, 0, 2), v128.load32_splat(key), sum);
+      if (left > 1) sum = multiplyAdd(v128.shuffle<i64>(low01, low23, 1, 3), v128.load32_splat(key, 4), sum);
+      if (left > 2) sum = multiplyAdd(v128.shuffle<i64>(high01, high23, 0, 2), v128.load32_splat(key, 8), sum);
+      if (left > 3) sum = multiplyAdd(v128.shuffle<i64>(high01, high23, 1, 3), v128.load32_splat(key, 12), sum);
+      a0 += 16;
+      a1 += 16;
+      a2 += 16;
+      a3 += 16;
+      key += 16;
+    }
+    scores = first == 0 ? sum : f32x4.add(sum, scores);
   }
-  const lanes = tailLanes(D);
-  const y = v128.load(key);
-  c0 = f32x4.add(c0, f32x4.mul(y, v128.and(lanes, v128.load(a0))));
-  c1 = f32x4.add(c1, f32x4.mul(y, v128.and(lanes, v128.load(a1))));
-  c2 = f32x4.add(c2, f32x4.mul(y, v128.and(lanes, v128.load(a2))));
-  c3 = f32x4.add(c3, f32x4.mul(y, v128.and(lanes, v128.load(a3))));
-  const sum01 = f32x4.add(v128.shuffle<i32>(c0, c1, 0, 4, 2, 6), v128.shuffle<i32>(c0, c1, 1, 5, 3, 7));
-  const sum23 = f32x4.add(v128.shuffle<i32>(c2, c3, 0, 4, 2, 6), v128.shuffle<i32>(c2, c3, 1, 5, 3, 7));
-  return f32x4.add(v128.shuffle<i64>(sum01, sum23, 0, 2), v128.shuffle<i64>(sum01, sum23, 1, 3));
+  return scores;
 }

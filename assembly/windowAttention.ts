@@ -1,6 +1,6 @@
 import { scorePanel, valuePanel } from '../build/assembly/tiles';
 import { rowsOfPanel } from './lanes';
-import { packKeys, packTailKeys, tailKeyBytes } from './packKeys';
+import { packKeys, packTailKeys } from './packKeys';
 import { packValues } from './packValues';
 import { inverseRowNorms, scaleRows } from './rowNorms';
 import { scoreTailKeys } from './scoreTailKeys';
@@ -60,7 +60,7 @@ export function windowAttention(
   const kFactors = qFactors + sStride;
   const keys = kFactors + sStride + SLACK;
   const tailKeys = keys + sStride * <usize>D + SLACK;
-  const values = tailKeys + <usize>TAIL_KEYS * tailKeyBytes(D) + SLACK;
+  const values = tailKeys + <usize>TAIL_KEYS * rowBytes + SLACK;
   const scaledQ = values + <usize>L * ((<usize>((D + 7) & ~7)) << 2) + SLACK;
 
   for (let i = 0; i < windowHeads; i++) {

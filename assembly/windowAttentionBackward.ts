@@ -1,7 +1,7 @@
 import { outerPanel, scorePanel, valuePanel } from '../build/assembly/tiles';
 import { rowsOfPanel, storePartial } from './lanes';
 import { logitScaleGradient, logitScaleGradientScratch } from './logitScaleGradient';
-import { packKeys, packTailKeys, tailKeyBytes } from './packKeys';
+import { packKeys, packTailKeys } from './packKeys';
 import { packValues } from './packValues';
 import { inverseRowNorms, normalizeRowsBackward, scaleRows } from './rowNorms';
 import { scoreTailKeys } from './scoreTailKeys';
@@ -72,9 +72,9 @@ export function windowAttentionBackward(
   const wide = kFactors + sStride + SLACK;
   const keys = wide + <usize>logitScaleGradientScratch(L) + SLACK;
   const tailKeys = keys + packedBytes + SLACK;
-  const valueKeys = tailKeys + <usize>TAIL_KEYS * tailKeyBytes(D) + SLACK;
+  const valueKeys = tailKeys + <usize>TAIL_KEYS * rowBytes + SLACK;
   const tailValueKeys = valueKeys + packedBytes + SLACK;
-  const keyValues = tailValueKeys + <usize>TAIL_KEYS * tailKeyBytes(D) + SLACK;
+  const keyValues = tailValueKeys + <usize>TAIL_KEYS * rowBytes + SLACK;
   const packedDK = keyValues + packedBytes + SLACK;
   const packedDV = packedDK + packedBytes + SLACK;
   const unitQ = packedDV + packedBytes + SLACK;

@@ -5,7 +5,7 @@ import type { WindowAttention } from '../src/index.js';
 import { ROUNDINGS } from '../src/oracle/precision.js';
 import { roundedWindowAttention } from '../src/oracle/roundedWindowAttention.js';
 import { windowAttention } from '../src/reference/index.js';
-import { float64Tensor } from '../src/tensor/tensor.js';
+import { float32Tensor, float64Tensor } from '../src/tensor/tensor.js';
 import { attentionProblem, randomNumbers, randomTensor } from './support/arbitraries.js';
 import { BACKENDS, createEngine } from './support/engines.js';
 import { maxAbs, maxError, relativeError } from './support/errors.js';
@@ -102,6 +102,27 @@ describe.each(BACKENDS)('forward on $title', (options) => {
     expect(rows[1]).toEqual([0, 0, 0, 0]);
     expect(lse?.data[1]).toBe(-Infinity);
     expect(rows.map((row) => row.some(Number.isNaN))).toEqual(rows.map((_, i) => i === 3));
+  });
+
+  it('gives equal keys equal scores, wherever they stand among the tiles', async () => {
+    const next = randomNumbers(6);
+    for (const [L, D] of [
+      [49, 32],
+      [13, 5],
+      [15, 20],
+      [64, 64],
+      [4, 70],
+    ] as const) {
+      const key = randomTensor([D], next).data;
+      const k = float32Tensor(
+        [1, 1, L, D],
+        Float32Array.from({ length: L * D }, (_, i) => key[i % D] as number),
+      );
+      const v = randomTensor([1, 1, L, D], next);
+      const { o } = await attention.forward({ q: randomTensor([1, 1, L, D], next), k, v });
+      const rows = o.data as Float32Array;
+      for (let i = 1; i < L; i++) expect(rows.subarray(i * D, (i + 1) * D)).toEqual(rows.subarray(0, D));
+    }
   });
 
   it('gives the same bits on every run', async () => {

@@ -1,6 +1,6 @@
 import { scorePanel, valuePanel } from '../../build/assembly/tiles';
 import { rowsOfPanel } from '../../assembly/lanes';
-import { packKeys, packTailKeys, tailKeyBytes } from '../../assembly/packKeys';
+import { packKeys, packTailKeys } from '../../assembly/packKeys';
 import { packValues } from '../../assembly/packValues';
 import { scoreTailKeys } from '../../assembly/scoreTailKeys';
 import { softmaxRows } from '../../assembly/softmaxRows';
@@ -35,7 +35,7 @@ export function standardAttention(
   const sStride = (<usize>((L + 7) & ~7)) << 2;
   const sBytes = <usize>L * sStride;
   const packed = scratch + 64;
-  const tailBytes = 4 * tailKeyBytes(D);
+  const tailBytes = 4 * rowBytes;
 
   // q · scale
   const factor = f32x4.splat(scale);
@@ -80,17 +80,7 @@ export function standardAttention(
     for (let row = 0; row < L; row += rows) {
       rows = rowsOfPanel(L - row);
       const a = s + i * sBytes + <usize>row * sStride;
-      valuePanel(
-        rows,
-        a,
-        sStride,
-        packed,
-        L,
-        D,
-        scratch,
-        o + i * windowBytes + <usize>row * rowBytes,
-        rowBytes,
-      );
+      valuePanel(rows, a, sStride, packed, L, D, scratch, o + i * windowBytes + <usize>row * rowBytes, rowBytes);
     }
   }
 }
