@@ -147,7 +147,7 @@ export function windowAttentionBackward(
 }
 
 /** Panels `[panel][L][8]` times `factor` → rows (L, D). */
-function unpackPanels(panels: usize, L: i32, D: i32, factor: f32, to: usize): void {
+export function unpackPanels(panels: usize, L: i32, D: i32, factor: f32, to: usize): void {
   const rowBytes = (<usize>D) << 2;
   const x = f32x4.splat(factor);
   for (let features = D; features > 0; features -= 8, to += 32) {

@@ -15,23 +15,25 @@ export interface Result {
   }[];
 }
 
-/** Stores results as windowAttention.json, .md and .svg in `directory`. */
+/** Stores results as `name`.json, .md and .svg in bench/results. */
 export async function writeReport(
-  directory: URL,
+  name: string,
+  title: string,
   machine: Readonly<Record<string, string>>,
   results: readonly Result[],
 ): Promise<void> {
+  const directory = new URL('../results/', import.meta.url);
   await mkdir(directory, { recursive: true });
-  await writeFile(new URL('windowAttention.json', directory), `${JSON.stringify({ machine, results }, null, 2)}\n`);
-  await writeFile(new URL('windowAttention.md', directory), markdown(machine, results));
-  await writeFile(new URL('windowAttention.svg', directory), await chart(results));
+  await writeFile(new URL(`${name}.json`, directory), `${JSON.stringify({ machine, results }, null, 2)}\n`);
+  await writeFile(new URL(`${name}.md`, directory), markdown(title, machine, results));
+  await writeFile(new URL(`${name}.svg`, directory), await chart(results));
 }
 
-function markdown(machine: Readonly<Record<string, string>>, results: readonly Result[]): string {
+function markdown(title: string, machine: Readonly<Record<string, string>>, results: readonly Result[]): string {
   const names = results[0]?.sides.map(({ name }) => name) ?? [];
   const row = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   return [
-    '# Window attention, forward, one thread',
+    `# ${title}, one thread`,
     '',
     'Medians of interleaved rounds, made by `npm run bench`: milliseconds, and in brackets the time over that of `flash`.',
     '',
@@ -48,6 +50,25 @@ function markdown(machine: Readonly<Record<string, string>>, results: readonly R
     ),
     '',
   ].join('\n');
+}
+
+/** Prints one shape's table. */
+export function printResult({ shape, sides, peakGflops: peak }: Result): void {
+  console.log(`\n${shape}; peak of multiplications and additions ${peak.toFixed(1)} GFLOP/s`);
+  console.table(
+    Object.fromEntries(
+      sides.map(({ name, milliseconds, gflops, ratio: times, maxError }) => [
+        name,
+        {
+          ms: milliseconds.toFixed(3),
+          'GFLOP/s': gflops.toFixed(1),
+          'of peak': `${((100 * gflops) / peak).toFixed(0)}%`,
+          'flash is faster': `${times.toFixed(2)}×`,
+          'max error': maxError.toExponential(1),
+        },
+      ]),
+    ),
+  );
 }
 
 async function chart(results: readonly Result[]): Promise<string> {

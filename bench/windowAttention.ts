@@ -4,7 +4,7 @@ import { machine } from './machine.js';
 import { measure, ratio, type Timing } from './measure.js';
 import { peakGflops } from './peak.js';
 import { makeProblem, type Problem } from './problem.js';
-import { type Result, writeReport } from './report.js';
+import { printResult, type Result, writeReport } from './report.js';
 import { flops, SHAPES, title } from './shapes.js';
 import type { Side } from './side.js';
 import { flashSide } from './sides/flash.js';
@@ -56,10 +56,10 @@ for (const shape of shapes) {
     })),
   };
   results.push(result);
-  print(result);
+  printResult(result);
   for (const side of sides) await side.dispose();
 }
-await writeReport(new URL('../results/', import.meta.url), machine(), results);
+await writeReport('windowAttention', 'Window attention, forward', machine(), results);
 
 /** Refuses a side whose output is wrong: it is not timed. */
 async function checkedError(side: Side, { truth, shape }: Problem): Promise<number> {
@@ -77,22 +77,4 @@ async function checkedError(side: Side, { truth, shape }: Problem): Promise<numb
   }
   if (!(worst < AGREEMENT)) throw new Error(`${side.name} is off by ${worst} at ${title(shape)}`);
   return worst;
-}
-
-function print({ shape, sides, peakGflops: peak }: Result): void {
-  console.log(`\n${shape}; peak of multiplications and additions ${peak.toFixed(1)} GFLOP/s`);
-  console.table(
-    Object.fromEntries(
-      sides.map(({ name, milliseconds, gflops, ratio: times, maxError }) => [
-        name,
-        {
-          ms: milliseconds.toFixed(3),
-          'GFLOP/s': gflops.toFixed(1),
-          'of peak': `${((100 * gflops) / peak).toFixed(0)}%`,
-          'flash is faster': `${times.toFixed(2)}×`,
-          'max error': maxError.toExponential(1),
-        },
-      ]),
-    ),
-  );
 }

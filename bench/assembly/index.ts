@@ -1,5 +1,6 @@
 export { multiplyAndAddPeak } from './peak';
 export { packPhase, scorePhase, softmaxPhase, valuePhase } from './phases';
+export { standardAttentionBackward } from './standardAttentionBackward';
 export { standardAttention } from './standardAttention';
 
 export function heapBase(): usize {

@@ -7,6 +7,7 @@ export interface BenchExports {
   heapBase(): number;
   multiplyAndAddPeak(rounds: number, factor: number, term: number): number;
   standardAttention(...args: number[]): void;
+  standardAttentionBackward(...args: number[]): void;
 }
 
 export async function benchExports(): Promise<BenchExports> {

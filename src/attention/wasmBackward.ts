@@ -8,7 +8,9 @@ import { type KernelInput, kernelInput } from './staging.js';
 import type { BackwardOutput } from './windowAttention.js';
 
 /** Bytes of the four inputs and three outputs that are handled at a time. */
-const BLOCK_BYTES = 512 * 1024;
+const BLOCK_BYTES = 2 * 1024 * 1024;
+/** Windows whose dBias is summed in float32 before the sum is widened. */
+const MAX_WINDOWS = 64;
 
 /**
  * The backward kernel over blocks of whole windows. What is summed over windows is summed in float32 within a block and
@@ -20,7 +22,7 @@ export function wasmBackward(kernel: KernelExports, memory: KernelMemory, args: 
   const { bias, mask, logitScale } = checked;
   const output = { dQ: float32Tensor([B, H, L, D]), dK: float32Tensor([B, H, L, D]), dV: float32Tensor([B, H, L, D]) };
   const windowSize = H * L * D;
-  const perBlock = Math.max(1, Math.min(B, Math.floor(BLOCK_BYTES / (7 * 4 * windowSize))));
+  const perBlock = Math.max(1, Math.min(B, MAX_WINDOWS, Math.floor(BLOCK_BYTES / (7 * 4 * windowSize))));
   const block = perBlock * windowSize;
   const sums = new GradientSums(H, L, bias, logitScale);
   const inputs = [checked.q, checked.k, checked.v, checked.dO].map((tensor) => kernelInput(kernel, memory, tensor));
