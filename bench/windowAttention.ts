@@ -33,7 +33,8 @@ for (const shape of shapes) {
   const sides = [
     await flashSide('flash, kernel memory', problem, { backend: 'wasm' }, true),
     await flashSide('flash', problem, { backend: 'wasm' }),
-    await standardSide(problem),
+    await standardSide(problem, false),
+    await standardSide(problem, true),
     ...(await onnxruntimeSides('onnxruntime-web', onnxruntimeWeb as unknown as Runtime, problem)),
     ...(await onnxruntimeSides('onnxruntime-node', onnxruntimeNode as unknown as Runtime, problem)),
     ...(isQuick

@@ -25,9 +25,14 @@ for (const shape of SHAPES.filter(({ name }) => NAMES.includes(name))) {
     },
     dispose() {},
   };
-  const sides = [flash, await standardBackwardSide(problem, dO)];
-  const [a, b] = [await sides[0]?.run(), await sides[1]?.run()] as [Float32Array, Float32Array];
-  const worst = a.reduce((max, x, i) => Math.max(max, Math.abs(x - (b[i] as number))), 0);
+  const sides = [flash, await standardBackwardSide(problem, dO, false), await standardBackwardSide(problem, dO, true)];
+  const [a, ...others] = [await sides[0]?.run(), await sides[1]?.run(), await sides[2]?.run()] as [
+    Float32Array,
+    ...Float32Array[],
+  ];
+  const worst = Math.max(
+    ...others.map((b) => a.reduce((max, x, i) => Math.max(max, Math.abs(x - (b[i] as number))), 0)),
+  );
   if (!(worst < 1e-4)) throw new Error(`the sides' dQ differ by ${worst} at ${title(shape)}`);
   const timings = await measure(sides, 9);
   const result: Result = {

@@ -1,19 +1,21 @@
 import { scorePanel, valuePanel } from '../../build/assembly/tiles';
 import { rowsOfPanel } from '../../assembly/lanes';
 import { packKeys, packTailKeys } from '../../assembly/packKeys';
+import { plainDots, plainProduct } from './plainProducts';
 import { packValues } from '../../assembly/packValues';
 import { scoreTailKeys } from '../../assembly/scoreTailKeys';
 import { softmaxRows } from '../../assembly/softmaxRows';
 
 /**
  * Standard attention, the report's baseline: every step is a pass of its own over the whole batch, and S (B, H, L, L)
- * exists in memory, rows padded to 8. The matrix products, the exponential and the packing are those of the fused
- * kernel, so that fusion is the only difference.
+ * exists in memory, rows padded to 8. The exponential is the fused kernel's, and so are the matrix products and their
+ * packing, so that fusion is the only difference; unless `isPlain`, when the products are those of plainProducts.ts.
  *
  * q, k, v, o: (B, H, L, D). bias: (H, L, L) or 0. mask: (nW, L, L) or 0. s: (B, H, L, padded L). scaled: (B, H, L, D).
  * scratch: packed K or V of one window, and 8 floats.
  */
 export function standardAttention(
+  isPlain: bool,
   windowHeads: i32,
   H: i32,
   L: i32,
@@ -44,6 +46,10 @@ export function standardAttention(
 
   // S = q kᵀ
   for (let i: usize = 0; i < <usize>windowHeads; i++) {
+    if (isPlain) {
+      plainDots(scaled + i * windowBytes, k + i * windowBytes, L, D, s + i * sBytes, sStride);
+      continue;
+    }
     packTailKeys(k + i * windowBytes, L, D, 1, 0, packed);
     packKeys(k + i * windowBytes, L, D, 1, 0, packed + tailBytes);
     let rows = 0;
@@ -75,6 +81,10 @@ export function standardAttention(
   // O = P v
   for (let at: usize = 0; at < 32; at += 4) store<f32>(scratch + at, 1);
   for (let i: usize = 0; i < <usize>windowHeads; i++) {
+    if (isPlain) {
+      plainProduct(s + i * sBytes, sStride, v + i * windowBytes, L, D, 1, o + i * windowBytes);
+      continue;
+    }
     packValues(v + i * windowBytes, L, D, packed);
     let rows = 0;
     for (let row = 0; row < L; row += rows) {

@@ -4,16 +4,18 @@ import { packKeys, packTailKeys } from '../../assembly/packKeys';
 import { packValues } from '../../assembly/packValues';
 import { scoreTailKeys } from '../../assembly/scoreTailKeys';
 import { softmaxBackwardRows } from '../../assembly/softmaxBackwardRows';
+import { plainDots, plainProduct, plainTransposedProduct } from './plainProducts';
 import { unpackPanels } from '../../assembly/windowAttentionBackward';
 
 /**
  * Backward of standard attention as automatic differentiation does it: P (B, H, L, padded L) is what the forward pass
  * left, dP and dS exist whole beside it, every step is a pass of its own over the batch. Tiles and packing are the fused
- * kernel's.
+ * kernel's, unless `isPlain`.
  *
  * dS: (B, H, L, padded L). dBias: (H, L, padded L), zeroed by the caller. packed: one window's K or V, then 16 floats.
  */
 export function standardAttentionBackward(
+  isPlain: bool,
   windowHeads: i32,
   H: i32,
   L: i32,
@@ -40,10 +42,14 @@ export function standardAttentionBackward(
   const packed = tail + 4 * rowBytes + 64;
 
   // dV = Pᵀ dO
-  transposedProduct(windowHeads, L, D, p, dO, 1, packed, packedBytes, dV);
+  transposedProduct(isPlain, windowHeads, L, D, p, dO, 1, packed, packedBytes, dV);
 
   // dP = dO Vᵀ
   for (let i: usize = 0; i < <usize>windowHeads; i++) {
+    if (isPlain) {
+      plainDots(dO + i * windowBytes, v + i * windowBytes, L, D, dS + i * sBytes, sStride);
+      continue;
+    }
     packKeys(v + i * windowBytes, L, D, 1, 0, packed);
     packTailKeys(v + i * windowBytes, L, D, 1, 0, tail);
     let rows = 0;
@@ -82,6 +88,10 @@ export function standardAttentionBackward(
   // dQ = scale · dS K
   for (let at: usize = 0; at < 16; at += 4) store<f32>(scratch + at, scale);
   for (let i: usize = 0; i < <usize>windowHeads; i++) {
+    if (isPlain) {
+      plainProduct(dS + i * sBytes, sStride, k + i * windowBytes, L, D, scale, dQ + i * windowBytes);
+      continue;
+    }
     packValues(k + i * windowBytes, L, D, packed);
     let rows = 0;
     for (let row = 0; row < L; row += rows) {
@@ -92,11 +102,12 @@ export function standardAttentionBackward(
   }
 
   // dK = scale · dSᵀ Q
-  transposedProduct(windowHeads, L, D, dS, q, scale, packed, packedBytes, dK);
+  transposedProduct(isPlain, windowHeads, L, D, dS, q, scale, packed, packedBytes, dK);
 }
 
 /** `to = factor · Mᵀ X` for every window and head. */
 function transposedProduct(
+  isPlain: bool,
   windowHeads: i32,
   L: i32,
   D: i32,
@@ -110,13 +121,16 @@ function transposedProduct(
   const rowBytes = (<usize>D) << 2;
   const sStride = (<usize>((L + 7) & ~7)) << 2;
   for (let i = 0; i < windowHeads; i++) {
-    memory.fill(packed, 0, packedBytes);
-    let rows = 0;
-    for (let row = 0; row < L; row += rows) {
-      rows = rowsOfPanel(L - row);
-      outerPanel(rows, m + <usize>row * sStride, sStride, x + <usize>row * rowBytes, rowBytes, L, D, packed);
+    if (isPlain) plainTransposedProduct(m, sStride, x, L, D, factor, to);
+    else {
+      memory.fill(packed, 0, packedBytes);
+      let rows = 0;
+      for (let row = 0; row < L; row += rows) {
+        rows = rowsOfPanel(L - row);
+        outerPanel(rows, m + <usize>row * sStride, sStride, x + <usize>row * rowBytes, rowBytes, L, D, packed);
+      }
+      unpackPanels(packed, L, D, factor, to);
     }
-    unpackPanels(packed, L, D, factor, to);
     m += <usize>L * sStride;
     x += <usize>L * rowBytes;
     to += <usize>L * rowBytes;

@@ -15,8 +15,11 @@ export async function benchExports(): Promise<BenchExports> {
   return (await WebAssembly.instantiate(bytes)).instance.exports as unknown as BenchExports;
 }
 
-/** Unfused standard attention in the same wasm: copies in, passes over the whole batch, copy out. */
-export async function standardSide({ shape, q, k, v, bias, mask }: Problem): Promise<Side> {
+/**
+ * Unfused standard attention in the same wasm: copies in, passes over the whole batch, copy out; with the fused kernel's
+ * own tiles, or with plain SIMD loops.
+ */
+export async function standardSide({ shape, q, k, v, bias, mask }: Problem, isPlain: boolean): Promise<Side> {
   const { B, H, L, D, nW } = shape;
   const kernel = await benchExports();
   let top = Math.ceil(kernel.heapBase() / 64) * 64;
@@ -42,7 +45,7 @@ export async function standardSide({ shape, q, k, v, bias, mask }: Problem): Pro
   const floats = new Float32Array(kernel.memory.buffer);
   const put = (tensor: FloatTensor, pointer: number) => floats.set(tensor.data, pointer / 4);
   return {
-    name: 'standard attention, same wasm',
+    name: `standard attention, ${isPlain ? 'plain loops' : 'same tiles'}`,
     run() {
       put(q, at.q);
       put(k, at.k);
@@ -51,6 +54,7 @@ export async function standardSide({ shape, q, k, v, bias, mask }: Problem): Pro
       if (mask) put(mask, at.mask);
       const scale = D ** -0.5;
       kernel.standardAttention(
+        Number(isPlain),
         B * H,
         H,
         L,

@@ -3,7 +3,11 @@ import type { Side } from '../side.js';
 import { benchExports } from './standard.js';
 
 /** Unfused forward and backward in the same wasm: P kept from the one for the other, as automatic differentiation does. */
-export async function standardBackwardSide({ shape, q, k, v, bias }: Problem, dO: FloatTensor): Promise<Side> {
+export async function standardBackwardSide(
+  { shape, q, k, v, bias }: Problem,
+  dO: FloatTensor,
+  isPlain: boolean,
+): Promise<Side> {
   const { B, H, L, D } = shape;
   const kernel = await benchExports();
   let top = Math.ceil(kernel.heapBase() / 64) * 64;
@@ -29,7 +33,7 @@ export async function standardBackwardSide({ shape, q, k, v, bias }: Problem, dO
   const floats = new Float32Array(kernel.memory.buffer);
   const put = (tensor: FloatTensor, pointer: number) => floats.set(tensor.data, pointer / 4);
   return {
-    name: 'standard attention, same wasm',
+    name: `standard attention, ${isPlain ? 'plain loops' : 'same tiles'}`,
     run() {
       for (const [tensor, pointer] of [
         [q, atQ],
@@ -40,9 +44,44 @@ export async function standardBackwardSide({ shape, q, k, v, bias }: Problem, dO
       ] as const)
         put(tensor, pointer);
       const scale = D ** -0.5;
-      kernel.standardAttention(B * H, H, L, D, 1, atQ, atK, atV, atBias, 0, atO, scale, p, scaled, scratch);
+      kernel.standardAttention(
+        Number(isPlain),
+        B * H,
+        H,
+        L,
+        D,
+        1,
+        atQ,
+        atK,
+        atV,
+        atBias,
+        0,
+        atO,
+        scale,
+        p,
+        scaled,
+        scratch,
+      );
       floats.fill(0, dBias / 4, dBias / 4 + H * L * padded);
-      kernel.standardAttentionBackward(B * H, H, L, D, atQ, atK, atV, p, atDO, dQ, dK, dV, dBias, scale, dS, scratch);
+      kernel.standardAttentionBackward(
+        Number(isPlain),
+        B * H,
+        H,
+        L,
+        D,
+        atQ,
+        atK,
+        atV,
+        p,
+        atDO,
+        dQ,
+        dK,
+        dV,
+        dBias,
+        scale,
+        dS,
+        scratch,
+      );
       const [gradient] = [dQ, dK, dV, atO].map((at) => floats.slice(at / 4, at / 4 + length));
       return gradient as Float32Array;
     },
