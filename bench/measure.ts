@@ -48,7 +48,7 @@ function timeRound(side: Side): Promise<number> {
       defer: true,
       minTime: ROUND_SECONDS / 10,
       maxTime: ROUND_SECONDS,
-      minSamples: 3,
+      minSamples: 2,
       async fn(deferred: { resolve(): void }) {
         await side.run();
         deferred.resolve();
