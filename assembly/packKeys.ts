@@ -1,50 +1,37 @@
 /**
  * Packs K (L, D) for the score tiles: Kᵀ in panels of 8 keys, `[panel][D][8]`. Up to 4 keys more than fill panels are
- * left to `packTailKeys`; 5 to 7 get a panel whose last lanes repeat the last key. Each key is multiplied by its factor
- * on the way: `factors` (L), or `scale` for every key where it is 0.
+ * left to `packTailKeys`; 5 to 7 get a panel whose last lanes repeat the last key. Keys are multiplied by `scale` on the way.
  */
-export function packKeys(k: usize, L: i32, D: i32, scale: f32, factors: usize, to: usize): void {
+export function packKeys(k: usize, L: i32, D: i32, scale: f32, to: usize): void {
   const panelBytes = (<usize>D) << 5;
   for (let key = 0; L - key > 4; key += 8) {
-    packFourKeys(k, key, L, D, scale, factors, to);
-    packFourKeys(k, key + 4, L, D, scale, factors, to + 16);
+    packFourKeys(k, key, L, D, scale, to);
+    packFourKeys(k, key + 4, L, D, scale, to + 16);
     to += panelBytes;
   }
 }
 
-/** Copies the last `L mod 8` keys, if they are 4 or fewer, times their factors to rows of D. */
-export function packTailKeys(k: usize, L: i32, D: i32, scale: f32, factors: usize, to: usize): void {
+/** Copies the last `L mod 8` keys, if they are 4 or fewer, times `scale` to rows of D. */
+export function packTailKeys(k: usize, L: i32, D: i32, scale: f32, to: usize): void {
   if ((L & 7) > 4) return;
   const rowBytes = (<usize>D) << 2;
+  const factor = f32x4.splat(scale);
   for (let key = L & ~7; key < L; key++, to += rowBytes) {
     const row = k + <usize>key * rowBytes;
-    const factor = f32x4.splat(factors ? load<f32>(factors + (key << 2)) : scale);
     // The overhang of a row is rewritten by the next one.
     for (let at: usize = 0; at < rowBytes; at += 16) v128.store(to + at, f32x4.mul(factor, v128.load(row + at)));
   }
 }
 
 /** Kᵀ of keys `key … key + 3`: 4 floats every 32 bytes. */
-function packFourKeys(k: usize, key: i32, L: i32, D: i32, scale: f32, factors: usize, to: usize): void {
+function packFourKeys(k: usize, key: i32, L: i32, D: i32, scale: f32, to: usize): void {
   const rowBytes = (<usize>D) << 2;
   const last = L - 1;
-  const key0 = min(key, last);
-  const key1 = min(key + 1, last);
-  const key2 = min(key + 2, last);
-  const key3 = min(key + 3, last);
-  let k0 = k + <usize>key0 * rowBytes;
-  let k1 = k + <usize>key1 * rowBytes;
-  let k2 = k + <usize>key2 * rowBytes;
-  let k3 = k + <usize>key3 * rowBytes;
-  let factor = f32x4.splat(scale);
-  if (factors) {
-    factor = f32x4(
-      load<f32>(factors + (key0 << 2)),
-      load<f32>(factors + (key1 << 2)),
-      load<f32>(factors + (key2 << 2)),
-      load<f32>(factors + (key3 << 2)),
-    );
-  }
+  let k0 = k + <usize>min(key, last) * rowBytes;
+  let k1 = k + <usize>min(key + 1, last) * rowBytes;
+  let k2 = k + <usize>min(key + 2, last) * rowBytes;
+  let k3 = k + <usize>min(key + 3, last) * rowBytes;
+  const factor = f32x4.splat(scale);
   for (let d = 0; d < D; d += 4, to += 128) {
     const r0 = v128.load(k0);
     const r1 = v128.load(k1);

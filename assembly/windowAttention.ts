@@ -2,7 +2,7 @@ import { scorePanel, valuePanel } from '../build/assembly/tiles';
 import { rowsOfPanel } from './lanes';
 import { packKeys, packTailKeys } from './packKeys';
 import { packValues } from './packValues';
-import { inverseRowNorms, scaleRows } from './rowNorms';
+import { unitRows } from './rowNorms';
 import { scoreTailKeys } from './scoreTailKeys';
 import { softmaxRows } from './softmaxRows';
 
@@ -18,8 +18,8 @@ const TAIL_KEYS = 4;
 export function windowAttentionScratch(L: i32, D: i32): f64 {
   const length = <f64>L + 7;
   const features = <f64>D + 7;
-  const rows = <f64>PANEL_ROWS + 3; // S of one panel of queries; 1/Σ, factors of q and of k
-  const matrices: f64 = 3; // Kᵀ, V, scaled q
+  const rows = <f64>PANEL_ROWS + 2; // S of one panel of queries; 1/Σ, norms
+  const matrices: f64 = 4; // Kᵀ, V, unit q and k
   return 4 * (rows * length + matrices * length * features + <f64>TAIL_KEYS * features) + 6 * <f64>SLACK;
 }
 
@@ -56,12 +56,12 @@ export function windowAttention(
   const sStride = (<usize>((L + 7) & ~7)) << 2;
   const s = scratch;
   const inverse = s + <usize>PANEL_ROWS * sStride;
-  const qFactors = inverse + sStride;
-  const kFactors = qFactors + sStride;
-  const keys = kFactors + sStride + SLACK;
+  const norms = inverse + sStride;
+  const keys = norms + sStride + SLACK;
   const tailKeys = keys + sStride * <usize>D + SLACK;
   const values = tailKeys + <usize>TAIL_KEYS * rowBytes + SLACK;
-  const scaledQ = values + <usize>L * ((<usize>((D + 7) & ~7)) << 2) + SLACK;
+  const unitQ = values + <usize>L * ((<usize>((D + 7) & ~7)) << 2) + SLACK;
+  const unitK = unitQ + windowBytes + SLACK;
 
   for (let i = 0; i < windowHeads; i++) {
     const h = (first + i) % H;
@@ -69,17 +69,17 @@ export function windowAttention(
     const biasOfHead = bias ? bias + <usize>h * scoreBytes : 0;
     const maskOfWindow = mask ? mask + <usize>(b % nW) * scoreBytes : 0;
     let queries = q;
+    let keyRows = k;
+    let factor = scale;
     if (logitFactors) {
-      inverseRowNorms(k, L, D, 1, kFactors);
-      packKeys(k, L, D, 1, kFactors, keys);
-      packTailKeys(k, L, D, 1, kFactors, tailKeys);
-      inverseRowNorms(q, L, D, load<f32>(logitFactors + (h << 2)), qFactors);
-      scaleRows(q, L, D, qFactors, scaledQ);
-      queries = scaledQ;
-    } else {
-      packKeys(k, L, D, scale, 0, keys);
-      packTailKeys(k, L, D, scale, 0, tailKeys);
+      unitRows(q, L, D, load<f32>(logitFactors + (h << 2)), norms, unitQ);
+      unitRows(k, L, D, 1, norms, unitK);
+      queries = unitQ;
+      keyRows = unitK;
+      factor = 1;
     }
+    packKeys(keyRows, L, D, factor, keys);
+    packTailKeys(keyRows, L, D, factor, tailKeys);
     // Unnormalised rows of P sum to L at most: scaled by 2^-k, k = ⌈log2 L⌉, where their sum over V could overflow.
     const maxValue = packValues(v, L, D, values);
     const exponent = maxValue * <f32>L < 1e38 ? 0 : 32 - clz(L - 1);

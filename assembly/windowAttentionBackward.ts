@@ -3,7 +3,7 @@ import { rowsOfPanel, storePartial } from './lanes';
 import { logitScaleGradient, logitScaleGradientScratch } from './logitScaleGradient';
 import { packKeys, packTailKeys } from './packKeys';
 import { packValues } from './packValues';
-import { inverseRowNorms, normalizeRowsBackward, scaleRows } from './rowNorms';
+import { normalizeRowsBackward, unitRows } from './rowNorms';
 import { scoreTailKeys } from './scoreTailKeys';
 import { softmaxBackwardRows } from './softmaxBackwardRows';
 import { softmaxRows } from './softmaxRows';
@@ -18,7 +18,7 @@ const TAIL_KEYS = 4;
 export function windowAttentionBackwardScratch(L: i32, D: i32): f64 {
   const length = <f64>L + 7;
   const features = <f64>D + 7;
-  const rows = 2 * <f64>PANEL_ROWS + 4; // P and dS of one panel; 1/Σ, scale, factors of q and of k
+  const rows = 2 * <f64>PANEL_ROWS + 4; // P and dS of one panel; 1/Σ, scale, norms of q and of k
   const matrices: f64 = 7; // K and V as keys, K as values, dK, dV; unit q and k
   return (
     4 * (rows * length + matrices * length * features + 2 * <f64>TAIL_KEYS * features) +
@@ -67,9 +67,9 @@ export function windowAttentionBackward(
   const ds = p + <usize>PANEL_ROWS * sStride;
   const inverse = ds + <usize>PANEL_ROWS * sStride;
   const factors = inverse + SLACK;
-  const qFactors = factors + SLACK;
-  const kFactors = qFactors + sStride;
-  const wide = kFactors + sStride + SLACK;
+  const qNorms = factors + SLACK;
+  const kNorms = qNorms + sStride;
+  const wide = kNorms + sStride + SLACK;
   const keys = wide + <usize>logitScaleGradientScratch(L) + SLACK;
   const tailKeys = keys + packedBytes + SLACK;
   const valueKeys = tailKeys + <usize>TAIL_KEYS * rowBytes + SLACK;
@@ -91,17 +91,15 @@ export function windowAttentionBackward(
     let factor = scale;
     if (logitFactors) {
       factor = <f32>load<f64>(logitFactors + (h << 3));
-      inverseRowNorms(q, L, D, 1, qFactors);
-      inverseRowNorms(k, L, D, 1, kFactors);
-      scaleRows(q, L, D, qFactors, unitQ);
-      scaleRows(k, L, D, kFactors, unitK);
+      unitRows(q, L, D, 1, qNorms, unitQ);
+      unitRows(k, L, D, 1, kNorms, unitK);
       queries = unitQ;
       keyRows = unitK;
     }
-    packKeys(keyRows, L, D, factor, 0, keys);
-    packTailKeys(keyRows, L, D, factor, 0, tailKeys);
-    packKeys(v, L, D, 1, 0, valueKeys);
-    packTailKeys(v, L, D, 1, 0, tailValueKeys);
+    packKeys(keyRows, L, D, factor, keys);
+    packTailKeys(keyRows, L, D, factor, tailKeys);
+    packKeys(v, L, D, 1, valueKeys);
+    packTailKeys(v, L, D, 1, tailValueKeys);
     packValues(keyRows, L, D, keyValues);
     memory.fill(packedDK, 0, packedBytes);
     memory.fill(packedDV, 0, packedBytes);
@@ -130,11 +128,11 @@ export function windowAttentionBackward(
     unpackPanels(packedDV, L, D, 1, dV);
     unpackPanels(packedDK, L, D, factor, dK);
     if (logitFactors) {
-      normalizeRowsBackward(unitQ, qFactors, L, D, dQ);
+      normalizeRowsBackward(unitQ, qNorms, L, D, dQ);
       const exact = load<f64>(logitFactors + (h << 3));
       const sum = logitScaleGradient(q, k, v, dO, biasOfHead, maskOfWindow, L, D, exact, wide);
       store<f64>(dLogitScale + (h << 3), load<f64>(dLogitScale + (h << 3)) + sum);
-      normalizeRowsBackward(unitK, kFactors, L, D, dK);
+      normalizeRowsBackward(unitK, kNorms, L, D, dK);
     }
     q += windowBytes;
     k += windowBytes;

@@ -18,8 +18,8 @@ export function packPhase(
   values: usize,
 ): void {
   for (let i = 0; i < count; i++) {
-    packKeys(k, L, D, 0.5, 0, keys);
-    packTailKeys(k, L, D, 0.5, 0, tail);
+    packKeys(k, L, D, 0.5, keys);
+    packTailKeys(k, L, D, 0.5, tail);
     packValues(v, L, D, values);
   }
 }

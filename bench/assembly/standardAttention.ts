@@ -50,8 +50,8 @@ export function standardAttention(
       plainDots(scaled + i * windowBytes, k + i * windowBytes, L, D, s + i * sBytes, sStride);
       continue;
     }
-    packTailKeys(k + i * windowBytes, L, D, 1, 0, packed);
-    packKeys(k + i * windowBytes, L, D, 1, 0, packed + tailBytes);
+    packTailKeys(k + i * windowBytes, L, D, 1, packed);
+    packKeys(k + i * windowBytes, L, D, 1, packed + tailBytes);
     let rows = 0;
     for (let row = 0; row < L; row += rows) {
       rows = rowsOfPanel(L - row);

@@ -50,8 +50,8 @@ export function standardAttentionBackward(
       plainDots(dO + i * windowBytes, v + i * windowBytes, L, D, dS + i * sBytes, sStride);
       continue;
     }
-    packKeys(v + i * windowBytes, L, D, 1, 0, packed);
-    packTailKeys(v + i * windowBytes, L, D, 1, 0, tail);
+    packKeys(v + i * windowBytes, L, D, 1, packed);
+    packTailKeys(v + i * windowBytes, L, D, 1, tail);
     let rows = 0;
     for (let row = 0; row < L; row += rows) {
       rows = rowsOfPanel(L - row);
