@@ -2,7 +2,19 @@
 import asc from 'assemblyscript/asc';
 import './generateTiles.mjs';
 
-const common = ['-O3', '--converge', '--noAssert', '--runtime', 'stub', '--enable', 'simd', '--enable', 'bulk-memory', '--disableWarning', '112'];
+const common = [
+  '-O3',
+  '--converge',
+  '--noAssert',
+  '--runtime',
+  'stub',
+  '--enable',
+  'simd',
+  '--enable',
+  'bulk-memory',
+  '--disableWarning',
+  '112',
+];
 
 /** @param {string[]} flags */
 export async function compile(flags) {
