@@ -46,7 +46,7 @@ export function shiftedWindowAttention(
   const L = Wh * Ww;
   const C = H * D;
   const columns = (Wimg + Ww - 1) / Ww;
-  const tokenBytes = 3 * <usize>C * elementBytes(type);
+  const tokenBytes = <usize>(3 * C) * elementBytes(type);
   const matrixBytes = (<usize>windowMatrix(L, D)) << 2;
   const tokens = scratch;
   const outputs = tokens + ((<usize>L) << 2);

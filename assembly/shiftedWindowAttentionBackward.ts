@@ -42,7 +42,7 @@ export function shiftedWindowAttentionBackward(
   const columns = (Wimg + Ww - 1) / Ww;
   const matrixBytes = (<usize>L * <usize>D + 8) << 2;
   const listBytes = (<usize>L) << 2;
-  const tokenBytes = 3 * <usize>C * elementBytes(type);
+  const tokenBytes = <usize>(3 * C) * elementBytes(type);
   const tokens = scratch;
   const gradients = tokens + listBytes;
   const outputs = gradients + listBytes;

@@ -19,7 +19,8 @@ const common = [
 /** @param {string[]} flags */
 export async function compile(flags) {
   const { error, stderr } = await asc.main([...flags, ...common]);
-  if (error) throw new Error(`${error.message}\n${stderr}`);
+  const messages = stderr.toString();
+  if (error || messages.includes('WARNING')) throw new Error(`${error?.message ?? 'asc warns'}\n${messages}`);
 }
 
 await compile(['assembly/index.ts', '-o', 'build/wasm/simd.wasm', '-t', 'build/wasm/simd.wat']);

@@ -37,7 +37,7 @@ export function standardAttention(
   const sStride = (<usize>((L + 7) & ~7)) << 2;
   const sBytes = <usize>L * sStride;
   const packed = scratch + 64;
-  const tailBytes = 4 * rowBytes;
+  const tailBytes = rowBytes << 2;
 
   // q · scale
   const factor = f32x4.splat(scale);
