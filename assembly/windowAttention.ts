@@ -10,9 +10,9 @@ import { softmaxRows } from './softmaxRows';
 export const SLACK: usize = 64;
 
 /** Queries of one panel. */
-const PANEL_ROWS = 4;
+export const PANEL_ROWS = 4;
 /** Largest number of keys that `packTailKeys` leaves beside the panels. */
-const TAIL_KEYS = 4;
+export const TAIL_KEYS = 4;
 
 /** Bytes of scratch that `windowAttention` needs for windows of L tokens and heads of D features; f64 cannot overflow. */
 export function windowAttentionScratch(L: i32, D: i32): f64 {
@@ -27,7 +27,7 @@ export function windowAttentionScratch(L: i32, D: i32): f64 {
  * Flash Window Attention, forward: `windowHeads` pairs of window and head, the first being number `first` of [B, H].
  *
  * q, k, v, o: (windowHeads, L, D). bias: (H, L, L) or 0. mask: (nW, L, L) or 0. lse: (windowHeads, L) or 0.
- * logitFactors: (H), `exp(min(logitScale, ln 100))`, selects cosine attention; 0 for `scale`.
+ * logitFactors: (H) float64, `exp(min(logitScale, ln 100))`, selects cosine attention; 0 for `scale`.
  *
  * The report keeps a window's whole S on chip (arXiv 2501.06480, Algorithm 1); here that is S of one panel of 4
  * queries against all L keys, which stays in L1 from Q Kᵀ to P V.
@@ -72,7 +72,7 @@ export function windowAttention(
     let keyRows = k;
     let factor = scale;
     if (logitFactors) {
-      unitRows(q, L, D, load<f32>(logitFactors + (h << 2)), norms, unitQ);
+      unitRows(q, L, D, <f32>load<f64>(logitFactors + (h << 3)), norms, unitQ);
       unitRows(k, L, D, 1, norms, unitK);
       queries = unitQ;
       keyRows = unitK;

@@ -7,12 +7,7 @@ import { normalizeRowsBackward, unitRows } from './rowNorms';
 import { scoreTailKeys } from './scoreTailKeys';
 import { softmaxBackwardRows } from './softmaxBackwardRows';
 import { softmaxRows } from './softmaxRows';
-import { SLACK } from './windowAttention';
-
-/** Queries of one panel. */
-const PANEL_ROWS = 4;
-/** Largest number of keys that `packTailKeys` leaves beside the panels. */
-const TAIL_KEYS = 4;
+import { PANEL_ROWS, SLACK, TAIL_KEYS } from './windowAttention';
 
 /** Bytes of scratch that `windowAttentionBackward` needs; f64 cannot overflow. */
 export function windowAttentionBackwardScratch(L: i32, D: i32): f64 {

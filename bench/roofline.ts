@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { createWindowAttention } from 'flash-window-attention';
+import { Arena } from './arena.js';
 import { machine } from './machine.js';
 import { peakGflops } from './peak.js';
 import { type BenchExports, benchExports } from './sides/standard.js';
@@ -80,18 +81,13 @@ function phaseRow(shape: string, { name, flops, ns, share }: Phase): string {
 }
 
 function phasesOf(L: number, D: number): Phase[] {
-  let top = Math.ceil(kernel.heapBase() / 64) * 64;
-  const allocate = (floats: number) => {
-    const pointer = top;
-    top = Math.ceil((top + 4 * floats + 64) / 64) * 64;
-    return pointer;
-  };
+  const arena = new Arena(kernel);
+  const allocate = (floats: number) => arena.allocate(floats);
   const [rows, columns] = [Math.ceil(L / 8) * 8, Math.ceil(D / 8) * 8];
   const [q, k, v, o] = [allocate(L * D), allocate(L * D), allocate(L * D), allocate(L * D)];
   const [keys, tail, values] = [allocate(rows * columns), allocate(4 * columns), allocate(L * columns)];
   const [bias, s, inverse] = [allocate(L * L), allocate(4 * rows), allocate(8)];
-  const missing = Math.ceil(top / 65536) - kernel.memory.buffer.byteLength / 65536;
-  if (missing > 0) kernel.memory.grow(missing);
+  arena.grow();
   new Float32Array(kernel.memory.buffer, q, (keys - q) / 4).forEach((_, i, all) => {
     all[i] = Math.sin(i);
   });

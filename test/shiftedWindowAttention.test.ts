@@ -1,13 +1,12 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ShiftedWindowArgs, WindowAttention } from '../src/index.js';
-import { shiftedWindowAttention } from '../src/reference/index.js';
+import { linear, shiftedWindowAttention } from '../src/reference/index.js';
 import { float64Tensor, type Tensor, toFloat64 } from '../src/tensor/tensor.js';
 import { imageProblem, randomNumbers, randomTensor } from './support/arbitraries.js';
 import { BACKENDS, createEngine } from './support/engines.js';
 import { maxAbs, maxError, relativeError } from './support/errors.js';
 import { type GoldenCase, goldenCases, tensorOf } from './support/golden.js';
-import { linear } from './support/linear.js';
 import { swinBlock } from './support/swinBlock.js';
 
 const layers = goldenCases('layers').filter(({ name }) => name.startsWith('tv'));
@@ -15,9 +14,10 @@ const layers = goldenCases('layers').filter(({ name }) => name.startsWith('tv'))
 /** The layer's attention arguments; torchvision pads before the Linear, so padding holds the qkv bias. */
 function argsOf(golden: GoldenCase): ShiftedWindowArgs {
   const { relativePositionBias, logitScale } = golden.tensors;
-  const qkvBias = Float64Array.from(toFloat64(tensorOf(golden, 'qkv_bias')));
+  const values = Float64Array.from(toFloat64(tensorOf(golden, 'qkv_bias')));
   // Swin V2 has no bias of the keys.
-  if (logitScale) qkvBias.fill(0, qkvBias.length / 3, (2 * qkvBias.length) / 3);
+  if (logitScale) values.fill(0, values.length / 3, (2 * values.length) / 3);
+  const qkvBias = float64Tensor([values.length], values);
   return {
     qkv: linear(tensorOf(golden, 'x'), tensorOf(golden, 'qkv_weight'), qkvBias),
     numHeads: golden.params.heads as number,
@@ -25,12 +25,12 @@ function argsOf(golden: GoldenCase): ShiftedWindowArgs {
     shiftSize: golden.params.shiftSize as [number, number],
     relativePositionBias,
     logitScale,
-    paddingQkv: float64Tensor([qkvBias.length], qkvBias),
+    paddingQkv: qkvBias,
   };
 }
 
 function project(golden: GoldenCase, o: Tensor): Tensor {
-  return linear(o, tensorOf(golden, 'proj_weight'), toFloat64(tensorOf(golden, 'proj_bias')));
+  return linear(o, tensorOf(golden, 'proj_weight'), tensorOf(golden, 'proj_bias'));
 }
 
 const blocks = goldenCases('layers').filter(({ name }) => name.startsWith('ms'));

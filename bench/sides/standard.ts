@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { Arena } from '../arena.js';
 import type { FloatTensor, Problem } from '../problem.js';
 import type { Side } from '../side.js';
 
@@ -22,12 +23,8 @@ export async function benchExports(): Promise<BenchExports> {
 export async function standardSide({ shape, q, k, v, bias, mask }: Problem, isPlain: boolean): Promise<Side> {
   const { B, H, L, D, nW } = shape;
   const kernel = await benchExports();
-  let top = Math.ceil(kernel.heapBase() / 64) * 64;
-  const allocate = (floats: number) => {
-    const pointer = top;
-    top = Math.ceil((top + 4 * floats + 64) / 64) * 64;
-    return pointer;
-  };
+  const arena = new Arena(kernel);
+  const allocate = (floats: number) => arena.allocate(floats);
   const length = B * H * L * D;
   const padded = Math.ceil(L / 8) * 8;
   const at = {
@@ -41,7 +38,7 @@ export async function standardSide({ shape, q, k, v, bias, mask }: Problem, isPl
     scaled: allocate(length),
     scratch: allocate(32 + (padded + 4) * Math.ceil(D / 8) * 8),
   };
-  kernel.memory.grow(Math.ceil(top / 65536));
+  arena.grow();
   const floats = new Float32Array(kernel.memory.buffer);
   const put = (tensor: FloatTensor, pointer: number) => floats.set(tensor.data, pointer / 4);
   return {

@@ -1,3 +1,4 @@
+import { Arena } from '../arena.js';
 import type { FloatTensor, Problem } from '../problem.js';
 import type { Side } from '../side.js';
 import { benchExports } from './standard.js';
@@ -10,12 +11,8 @@ export async function standardBackwardSide(
 ): Promise<Side> {
   const { B, H, L, D } = shape;
   const kernel = await benchExports();
-  let top = Math.ceil(kernel.heapBase() / 64) * 64;
-  const allocate = (floats: number) => {
-    const pointer = top;
-    top = Math.ceil((top + 4 * floats + 64) / 64) * 64;
-    return pointer;
-  };
+  const arena = new Arena(kernel);
+  const allocate = (floats: number) => arena.allocate(floats);
   const length = B * H * L * D;
   const padded = Math.ceil(L / 8) * 8;
   const [atQ, atK, atV, atDO, atO] = Array.from({ length: 5 }, () => allocate(length)) as [
@@ -29,7 +26,7 @@ export async function standardBackwardSide(
   const [atBias, dBias] = [allocate(bias.data.length), allocate(H * L * padded)];
   const [p, dS] = [allocate(B * H * L * padded), allocate(B * H * L * padded)];
   const scratch = allocate(128 + (padded + 8) * (Math.ceil(D / 8) * 8 + 8));
-  kernel.memory.grow(Math.ceil(top / 65536));
+  arena.grow();
   const floats = new Float32Array(kernel.memory.buffer);
   const put = (tensor: FloatTensor, pointer: number) => floats.set(tensor.data, pointer / 4);
   return {

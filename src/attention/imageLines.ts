@@ -36,3 +36,17 @@ export function imageLines(memory: KernelMemory, image: TensorLike, lineLength: 
     enterFloats,
   };
 }
+
+/** Copies the float32 lines at `pointer`, one a slot, to their places in `image`; those of padding are dropped. */
+export function leaveLines(
+  memory: KernelMemory,
+  pointer: number,
+  lines: readonly (number | undefined)[],
+  lineLength: number,
+  image: Float32Array,
+): void {
+  lines.forEach((line, slot) => {
+    if (line === undefined) return;
+    image.set(memory.floats(pointer + 4 * slot * lineLength, lineLength), line * lineLength);
+  });
+}

@@ -3,7 +3,7 @@ import { float32Tensor } from '../tensor/tensor.js';
 import { GradientSums } from './gradientSums.js';
 import type { KernelExports } from './kernelExports.js';
 import type { KernelMemory } from './kernelMemory.js';
-import { logitFactors } from './logitFactors.js';
+import { logitFactorBytes, writeLogitFactors } from './logitFactors.js';
 import { type KernelInput, kernelInput } from './staging.js';
 import type { BackwardOutput } from './windowAttention.js';
 
@@ -41,12 +41,12 @@ export function wasmBackward(kernel: KernelExports, memory: KernelMemory, args: 
     mask: maskInput.bytes(nW * L * L),
     dBias: sums.biasBytes,
     dLogitScale: sums.logitScaleBytes,
-    logitFactors: logitScale ? 8 * H : 0,
+    logitFactors: logitFactorBytes(logitScale),
     scratch: kernel.windowAttentionBackwardScratch(L, D),
   });
   const biasAt = biasInput.enter(at.bias, 0, H * L * L);
   const maskAt = maskInput.enter(at.mask, 0, nW * L * L);
-  if (logitScale) memory.doubles(at.logitFactors, H).set(logitFactors(logitScale));
+  writeLogitFactors(memory, logitScale, at.logitFactors);
   for (let first = 0; first < B; first += perBlock) {
     const count = Math.min(perBlock, B - first);
     const start = first * windowSize;

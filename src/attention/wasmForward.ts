@@ -1,7 +1,7 @@
 import type { CheckedAttentionArgs } from '../arguments/attentionArgs.js';
 import type { KernelExports } from './kernelExports.js';
 import type { KernelMemory } from './kernelMemory.js';
-import { logitFactors } from './logitFactors.js';
+import { logitFactorBytes, writeLogitFactors } from './logitFactors.js';
 import type { Output } from './output.js';
 import { kernelInput, kernelOutput } from './staging.js';
 
@@ -37,13 +37,13 @@ export function wasmForward(
     o: o.bytes(perBlock * size),
     bias: bias.bytes(biasLength),
     mask: mask.bytes(maskLength),
-    logitFactors: logitScale ? 4 * H : 0,
+    logitFactors: logitFactorBytes(logitScale),
     lse: lse ? 4 * perBlock * L : 0,
     scratch: kernel.windowAttentionScratch(L, D),
   });
   const biasAt = bias.enter(at.bias, 0, biasLength);
   const maskAt = mask.enter(at.mask, 0, maskLength);
-  if (logitScale) memory.floats(at.logitFactors, H).set(logitFactors(logitScale));
+  writeLogitFactors(memory, logitScale, at.logitFactors);
   for (let first = 0; first < windowHeads; first += perBlock) {
     const count = Math.min(perBlock, windowHeads - first);
     const start = first * size;

@@ -1,10 +1,10 @@
 import { checkShiftedWindowArgs, type ShiftedWindowArgs } from '../arguments/shiftedWindowArgs.js';
 import { float32Tensor, type Tensor } from '../tensor/tensor.js';
 import { bandCount, linesOfBands, splitsOfBands } from './bands.js';
-import { imageLines } from './imageLines.js';
+import { imageLines, leaveLines } from './imageLines.js';
 import type { KernelExports } from './kernelExports.js';
 import type { KernelMemory } from './kernelMemory.js';
-import { logitFactors } from './logitFactors.js';
+import { logitFactorBytes, writeLogitFactors } from './logitFactors.js';
 import { HALF_TYPES, kernelInput } from './staging.js';
 
 /** Bytes of image lines, in and out, that are handled at a time. */
@@ -36,12 +36,12 @@ export function wasmShiftedWindowAttention(
     splits: perCall * 4,
     padding: 12 * C,
     bias: bias.bytes(numHeads * L * L),
-    logitFactors: logitScale ? 4 * numHeads : 0,
+    logitFactors: logitFactorBytes(logitScale),
     scratch: kernel.shiftedWindowAttentionScratch(L, headDim),
   });
   kernelInput(kernel, memory, checked.paddingQkv ?? float32Tensor([3 * C])).enter(at.padding, 0, 3 * C);
   const biasAt = bias.enter(at.bias, 0, numHeads * L * L);
-  if (logitScale) memory.floats(at.logitFactors, numHeads).set(logitFactors(logitScale));
+  writeLogitFactors(memory, logitScale, at.logitFactors);
 
   for (let first = 0; first < bands; first += perCall) {
     const count = Math.min(perCall, bands - first);
@@ -69,10 +69,7 @@ export function wasmShiftedWindowAttention(
       at.logitFactors,
       at.scratch,
     );
-    lines.forEach((line, i) => {
-      if (line === undefined) return;
-      out.data.set(memory.floats(at.outputs + i * outputBytes, Wimg * C), line * Wimg * C);
-    });
+    leaveLines(memory, at.outputs, lines, Wimg * C, out.data);
   }
   return out;
 }

@@ -2,10 +2,10 @@ import { checkShiftedWindowBackwardArgs, type ShiftedWindowBackwardArgs } from '
 import { float32Tensor } from '../tensor/tensor.js';
 import { bandCount, linesOfBands, splitsOfBands } from './bands.js';
 import { GradientSums } from './gradientSums.js';
-import { imageLines } from './imageLines.js';
+import { imageLines, leaveLines } from './imageLines.js';
 import type { KernelExports } from './kernelExports.js';
 import type { KernelMemory } from './kernelMemory.js';
-import { logitFactors } from './logitFactors.js';
+import { logitFactorBytes, writeLogitFactors } from './logitFactors.js';
 import { HALF_TYPES, kernelInput } from './staging.js';
 import type { ShiftedWindowBackwardOutput } from './windowAttention.js';
 
@@ -42,13 +42,13 @@ export function wasmShiftedWindowAttentionBackward(
     bias: bias.bytes(numHeads * L * L),
     dBias: sums.biasBytes,
     dLogitScale: sums.logitScaleBytes,
-    logitFactors: logitScale ? 8 * numHeads : 0,
+    logitFactors: logitFactorBytes(logitScale),
     scratch: kernel.shiftedWindowAttentionBackwardScratch(L, headDim),
   });
   kernelInput(kernel, memory, checked.paddingQkv ?? float32Tensor([3 * C])).enter(at.padding, 0, 3 * C);
   memory.floats(at.zeros, C).fill(0);
   const biasAt = bias.enter(at.bias, 0, numHeads * L * L);
-  if (logitScale) memory.doubles(at.logitFactors, numHeads).set(logitFactors(logitScale));
+  writeLogitFactors(memory, logitScale, at.logitFactors);
 
   for (let first = 0; first < bands; first += perCall) {
     const count = Math.min(perCall, bands - first);
@@ -82,10 +82,7 @@ export function wasmShiftedWindowAttentionBackward(
       at.scratch,
     );
     sums.add(memory, at.dBias, at.dLogitScale);
-    lines.forEach((line, i) => {
-      if (line === undefined) return;
-      dQkv.data.set(memory.floats(at.outputs + i * outputBytes, Wimg * 3 * C), line * Wimg * 3 * C);
-    });
+    leaveLines(memory, at.outputs, lines, Wimg * 3 * C, dQkv.data);
   }
   const { dBias, dLogitScale } = sums.result();
   return { dQkv, ...(dBias && { dRelativePositionBias: dBias }), ...(dLogitScale && { dLogitScale }) };

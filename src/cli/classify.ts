@@ -32,22 +32,17 @@ export async function classify(paths: readonly string[], options: ClassifyOption
   const attention = await createWindowAttention({ backend: options.backend });
   const source = options.model ?? EMBEDDED_MODEL;
   const model = await SwinForImageClassification.fromPretrained(source, { attention });
-  const read = async (path: string) => (options.square ? centerSquare(await readImage(path)) : readImage(path));
+  const verified = options.verify ? verifiedAttention(attention) : undefined;
+  const verifiedModel = verified && (await SwinForImageClassification.fromPretrained(source, verified));
   const images: ClassifyResult['images'][number][] = [];
   for (const path of paths) {
-    const image = await read(path);
+    const decoded = await readImage(path);
+    const image = options.square ? centerSquare(decoded) : decoded;
     const start = performance.now();
     const classes = await model.classify(image, { topK: options.top });
     const milliseconds = performance.now() - start;
-    images.push({ image: path, classes, milliseconds });
-  }
-  if (options.verify) {
-    for (const [i, path] of paths.entries()) {
-      const verified = verifiedAttention(attention);
-      const checked = await SwinForImageClassification.fromPretrained(source, { attention: verified.attention });
-      await checked.classify(await read(path));
-      images[i] = { ...(images[i] as (typeof images)[number]), largestError: verified.largestError() };
-    }
+    await verifiedModel?.classify(image);
+    images.push({ image: path, classes, milliseconds, ...(verified && { largestError: verified.takeLargestError() }) });
   }
   await attention.dispose();
   const shown = options.model ?? fileURLToPath(EMBEDDED_MODEL).replace(/^.*\/models\//, 'models/');

@@ -1,10 +1,15 @@
 import { readFile } from 'node:fs/promises';
 import { convertIndexedToRgb, decode as decodePng, hasPngSignature } from 'fast-png';
 import jpeg from 'jpeg-js';
-import type { RawImage } from '../swin/preprocess.js';
+import { centerCrop, type RawImage } from '../swin/preprocess.js';
+
+/** A decoded image without alpha. */
+interface RgbImage extends RawImage {
+  readonly data: Uint8Array;
+}
 
 /** Decodes a PNG or JPEG file. @throws RangeError for a file that is neither or is damaged. */
-export async function readImage(path: string): Promise<RawImage> {
+export async function readImage(path: string): Promise<RgbImage> {
   const bytes = await readFile(path);
   try {
     if (hasPngSignature(bytes.subarray(0, 8))) return pngImage(bytes);
@@ -15,7 +20,7 @@ export async function readImage(path: string): Promise<RawImage> {
   throw new RangeError(`${path} expected to be a PNG or JPEG file, got neither signature`);
 }
 
-function pngImage(bytes: Uint8Array): RawImage {
+function pngImage(bytes: Uint8Array): RgbImage {
   const png = decodePng(bytes);
   const { width, height, depth } = png;
   const hasPalette = png.palette !== undefined;
@@ -33,16 +38,8 @@ function pngImage(bytes: Uint8Array): RawImage {
   return { data: rgb, width, height };
 }
 
-/** The largest square in the middle of an RGB or RGBA image. */
-export function centerSquare({ data, width, height }: RawImage): RawImage {
+/** The largest square in the middle of an image that `readImage` returned. */
+export function centerSquare({ data, width, height }: RgbImage): RgbImage {
   const size = Math.min(width, height);
-  const channels = data.length / (width * height);
-  const left = Math.floor((width - size) / 2);
-  const top = Math.floor((height - size) / 2);
-  const square = new Uint8Array(size * size * channels);
-  for (let y = 0; y < size; y++) {
-    const from = ((top + y) * width + left) * channels;
-    square.set(data.subarray(from, from + size * channels), y * size * channels);
-  }
-  return { data: square, width: size, height: size };
+  return { data: centerCrop(data, [height, width], [size, size]), width: size, height: size };
 }

@@ -5,8 +5,8 @@ import { shiftedWindowAttention } from '../reference/shiftedWindowAttention.js';
 /** An engine whose every image call is repeated by the float64 reference. */
 export interface VerifiedAttention {
   readonly attention: WindowAttention;
-  /** Largest error so far, of the kernel against the reference. */
-  largestError(): number;
+  /** Largest error of the kernel against the reference since this was last asked. */
+  takeLargestError(): number;
 }
 
 export function verifiedAttention(attention: WindowAttention): VerifiedAttention {
@@ -20,6 +20,10 @@ export function verifiedAttention(attention: WindowAttention): VerifiedAttention
         return o;
       },
     },
-    largestError: () => largest,
+    takeLargestError() {
+      const taken = largest;
+      largest = 0;
+      return taken;
+    },
   };
 }

@@ -1,4 +1,5 @@
 import type { AttentionBackwardArgs, CheckedAttentionArgs } from '../arguments/attentionArgs.js';
+import { transpose } from '../reference/chunks.js';
 import { clampLogitScale, MAX_LOGIT_SCALE, NORM_FLOOR } from '../reference/scores.js';
 import { toFloat64 } from '../tensor/tensor.js';
 import type { Rounding } from './precision.js';
@@ -61,14 +62,14 @@ export function roundedWindowAttention(
     if (!dO) continue;
 
     const G = dO.subarray(at, end);
-    productOfTransposed(rounded, G, L, D, r, dV.subarray(at, end));
+    product(transpose(rounded, L), G, L, D, r, dV.subarray(at, end));
     softmaxBackward(P, G, V, dS, L, D, r);
     if (dBias.length > 0) addTo(dBias.subarray(h * L * L, (h + 1) * L * L), dS, r);
     const scaled = dS.map((ds) => operand(r(factor * ds)));
     const dQHat = dQ.subarray(at, end);
     const dKHat = dK.subarray(at, end);
     product(scaled, K, L, D, r, dQHat);
-    productOfTransposed(scaled, Q, L, D, r, dKHat);
+    product(transpose(scaled, L), Q, L, D, r, dKHat);
     if (!logitScale || !qNorms || !kNorms) continue;
     if ((logitScale[h] as number) <= MAX_LOGIT_SCALE) {
       dLogitScale[h] = r((dLogitScale[h] as number) + dot(Q, 0, dQHat, 0, L * D, r));
@@ -121,23 +122,6 @@ function product(M: Float64Array, X: Float64Array, L: number, D: number, r: Roun
     for (let j = 0; j < L; j++) {
       const m = M[i * L + j] as number;
       for (let d = 0; d < D; d++) out[i * D + d] = r((out[i * D + d] as number) + r(m * (X[j * D + d] as number)));
-    }
-  }
-}
-
-/** `out = Mᵀ X`. M: (L, L), X and out: (L, D). */
-function productOfTransposed(
-  M: Float64Array,
-  X: Float64Array,
-  L: number,
-  D: number,
-  r: Round,
-  out: Float64Array,
-): void {
-  for (let i = 0; i < L; i++) {
-    for (let j = 0; j < L; j++) {
-      const m = M[i * L + j] as number;
-      for (let d = 0; d < D; d++) out[j * D + d] = r((out[j * D + d] as number) + r(m * (X[i * D + d] as number)));
     }
   }
 }

@@ -12,7 +12,6 @@ export interface Problem {
   readonly H: number;
   readonly L: number;
   readonly D: number;
-  readonly windows: number;
   readonly q: Float64Array;
   readonly k: Float64Array;
   readonly v: Float64Array;
@@ -25,7 +24,7 @@ export interface Problem {
 
 /** Widens checked arguments to float64. */
 export function float64Problem(args: CheckedAttentionArgs): Problem {
-  const { B, H, L, D, nW, scale } = args;
+  const { H, L, D, nW, scale } = args;
   const bias = args.bias && toFloat64(args.bias);
   const mask = args.mask && toFloat64(args.mask);
   const logitScale = args.logitScale && toFloat64(args.logitScale);
@@ -33,7 +32,6 @@ export function float64Problem(args: CheckedAttentionArgs): Problem {
     H,
     L,
     D,
-    windows: B,
     q: toFloat64(args.q),
     k: toFloat64(args.k),
     v: toFloat64(args.v),

@@ -3,7 +3,8 @@ import type { DType, TensorData } from '../tensor/tensor.js';
 /** The format's own limit of a header. */
 export const MAX_HEADER_BYTES = 100_000_000;
 
-interface StoredDType {
+/** An element type as files hold it. */
+export interface StoredDType {
   readonly type: DType;
   /** Bytes of an element. */
   readonly bytes: number;

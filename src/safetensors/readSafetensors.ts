@@ -1,6 +1,6 @@
 import { describe, message } from '../tensor/check.js';
-import { type DType, product, type Tensor, type TensorData } from '../tensor/tensor.js';
-import { DTYPES, isStoredDType, MAX_HEADER_BYTES } from './format.js';
+import { product, type Tensor, type TensorData } from '../tensor/tensor.js';
+import { DTYPES, isStoredDType, MAX_HEADER_BYTES, type StoredDType } from './format.js';
 
 /** A parsed file. */
 export interface SafetensorsFile {
@@ -11,7 +11,7 @@ export interface SafetensorsFile {
 
 interface Entry {
   readonly name: string;
-  readonly type: DType;
+  readonly stored: StoredDType;
   readonly dims: readonly number[];
   readonly begin: number;
   readonly end: number;
@@ -36,8 +36,8 @@ export function readSafetensors(bytes: Uint8Array | ArrayBuffer): SafetensorsFil
   const entries = Object.entries(descriptions).map(([name, value]) => checkEntry(name, value, data.length));
   checkCoverage(entries, data.length);
   const tensors: Record<string, Tensor> = Object.create(null);
-  for (const { name, type, dims, begin, end } of entries) {
-    tensors[name] = { data: elements(data.subarray(begin, end), type), dims, type };
+  for (const { name, stored, dims, begin, end } of entries) {
+    tensors[name] = { data: elements(data.subarray(begin, end), stored), dims, type: stored.type };
   }
   return { tensors, metadata: checkMetadata(metadata) };
 }
@@ -105,13 +105,13 @@ function checkEntry(name: string, value: unknown, dataLength: number): Entry {
   if (begin > end || end > dataLength) {
     throw malformed(`${label} with data_offsets within the ${dataLength} bytes of data`, `[${begin}, ${end}]`);
   }
-  const { type, bytes } = DTYPES[dtype];
-  const size = product(shape) * bytes;
+  const stored = DTYPES[dtype];
+  const size = product(shape) * stored.bytes;
   if (!Number.isSafeInteger(size)) throw malformed(`${label} of a size that fits`, `shape [${shape.join(', ')}]`);
   if (size !== end - begin) {
     throw malformed(`${label} of ${size} bytes for shape [${shape.join(', ')}] of ${dtype}`, `${end - begin} bytes`);
   }
-  return { name, type, dims: shape, begin, end };
+  return { name, stored, dims: shape, begin, end };
 }
 
 /** The format allows neither overlaps nor holes. */
@@ -140,8 +140,7 @@ function isNaturalArray(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0);
 }
 
-function elements(bytes: Uint8Array, type: DType): TensorData {
-  const { array } = Object.values(DTYPES).find((stored) => stored.type === type) as (typeof DTYPES)['F32'];
+function elements(bytes: Uint8Array, { array }: StoredDType): TensorData {
   const isAligned = bytes.byteOffset % array.BYTES_PER_ELEMENT === 0;
   const { buffer, byteOffset } = isAligned ? bytes : bytes.slice();
   return new array(buffer as ArrayBuffer, byteOffset, bytes.length / array.BYTES_PER_ELEMENT);

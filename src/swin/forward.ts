@@ -2,7 +2,7 @@ import type { WindowAttention } from '../attention/windowAttention.js';
 import { gelu } from '../reference/gelu.js';
 import { layerNorm } from '../reference/layerNorm.js';
 import { linear } from '../reference/linear.js';
-import { float64Tensor, product, type Tensor, toFloat64 } from '../tensor/tensor.js';
+import { float64Tensor, product, type Tensor } from '../tensor/tensor.js';
 import type { Architecture, StageShape } from './config.js';
 import { mergePatches, patchesOf } from './patches.js';
 import type { Affine, BlockWeights, StageWeights, SwinWeights } from './weights.js';
@@ -95,11 +95,10 @@ function flattenTokens({ data, dims }: Activations): Activations {
 /** `[B, H, W, C]` → `[B, C]`. */
 function meanOfTokens(x: Activations): Activations {
   const [B, H, W, C] = x.dims as [number, number, number, number];
-  const data = toFloat64(x);
   const mean = float64Tensor([B, C]);
   for (let i = 0; i < product(x.dims); i++) {
     const to = Math.floor(i / (H * W * C)) * C + (i % C);
-    mean.data[to] = (mean.data[to] as number) + (data[i] as number) / (H * W);
+    mean.data[to] = (mean.data[to] as number) + (x.data[i] as number) / (H * W);
   }
   return mean;
 }

@@ -113,8 +113,8 @@ function fixedSize(
   return [checkInteger(`${name}.height`, height, 1, 2 ** 15), checkInteger(`${name}.width`, width, 1, 2 ** 15)];
 }
 
-/** The middle of an image; zeros where the crop is larger. */
-function centerCrop(
+/** The middle of an RGB image; zeros where the crop is larger. */
+export function centerCrop(
   pixels: Uint8Array,
   [height, width]: readonly [number, number],
   [toHeight, toWidth]: readonly [number, number],

@@ -21,7 +21,7 @@ export function randomTensor(dims: readonly number[], next: () => number, scale 
   );
 }
 
-/** Tile heights and widths of the kernel are 1, 4, 5 and 4, 8: sizes below, at and off their multiples. */
+/** Tiles of the kernel are 1, 2 or 4 rows high and 8 or 16 wide: sizes below, at and off their multiples. */
 const L = fc.oneof(fc.constantFrom(1, 3, 4, 5, 7, 8, 9, 16, 49, 64), fc.integer({ min: 1, max: 40 }));
 const D = fc.oneof(fc.constantFrom(1, 3, 4, 8, 16, 32, 59), fc.integer({ min: 1, max: 40 }));
 
