@@ -1,3 +1,5 @@
+import { exp64 } from './float64';
+
 /** PyTorch's floor of a norm in `F.normalize`. */
 const NORM_FLOOR: f64 = 1e-12;
 
@@ -53,7 +55,7 @@ export function logitScaleGradient(
     let meanLogit: f64 = 0;
     let meanGradient: f64 = 0;
     for (let at: usize = 0; at < bytes; at += 8) {
-      const e = NativeMath.exp(load<f64>(p + at) - rowMax);
+      const e = exp64(load<f64>(p + at) - rowMax);
       store<f64>(p + at, e);
       sum += e;
       meanLogit += e * load<f64>(logits + at);

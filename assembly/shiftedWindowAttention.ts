@@ -24,6 +24,7 @@ function windowMatrix(L: i32, D: i32): f64 {
  * rows: for each band Wh pairs of pointers, the row of qkv and the row of the output that each line of its windows is, 0
  * for padding. splits: for each band the first of its lines that the cyclic shift wrapped round, Wh for none.
  * type: of qkv's elements. padding: q|k|v of a padded token, (3C), float32. bias: (H, L, L) or 0. shiftX: tokens.
+ * The `heads` from `firstHead` on are computed.
  * Source: torchvision, `shifted_window_attention` between its two Linear layers.
  */
 export function shiftedWindowAttention(
@@ -36,6 +37,8 @@ export function shiftedWindowAttention(
   Wh: i32,
   Ww: i32,
   shiftX: i32,
+  firstHead: i32,
+  heads: i32,
   H: i32,
   D: i32,
   bias: usize,
@@ -67,7 +70,7 @@ export function shiftedWindowAttention(
       locateTokens(rows + 4, 8, (<usize>C) << 2, 0, Wimg, Wh, Ww, left, columns * Ww, outputs);
       const isCrossed = split < Wh || splitX < Ww;
       if (isCrossed) fillMask(Wh, Ww, split, splitX, regions, mask);
-      for (let h = 0; h < H; h++) {
+      for (let h = firstHead; h < firstHead + heads; h++) {
         gatherRows(type, tokens, padding, L, D, h * D, q);
         gatherRows(type, tokens, padding, L, D, C + h * D, k);
         gatherRows(type, tokens, padding, L, D, 2 * C + h * D, v);

@@ -1,4 +1,5 @@
 import { expOfNonPositive, ROUNDER } from './exp';
+import { LN2, log64 } from './float64';
 import { maxInEveryLane, sumOfLanes } from './lanes';
 
 /**
@@ -120,5 +121,5 @@ function finishRow(sum: f32, rowMax: v128, k: i32, inverse: usize, lse: usize): 
 /** `max + ln(2^k Σ)`; −∞ for a row of −∞ alone. */
 function logSumExp(sum: f32, rowMax: f32, k: i32): f32 {
   if (rowMax == -Infinity) return rowMax;
-  return rowMax + <f32>(NativeMath.log(sum) + <f64>k * NativeMath.LN2);
+  return rowMax + <f32>(log64(sum) + <f64>k * LN2);
 }

@@ -15,6 +15,8 @@ const common = [
   '--disableWarning',
   '112',
 ];
+/** The memory comes from outside, so that modules and threads can share one; 65535 pages is what engines allow. */
+const importedMemory = ['--importMemory', '--initialMemory', '1', '--maximumMemory', '65535'];
 
 /** @param {string[]} flags */
 export async function compile(flags) {
@@ -23,5 +25,12 @@ export async function compile(flags) {
   if (error || messages.includes('WARNING')) throw new Error(`${error?.message ?? 'asc warns'}\n${messages}`);
 }
 
-await compile(['assembly/index.ts', '-o', 'build/wasm/simd.wasm', '-t', 'build/wasm/simd.wat']);
-await compile(['assembly/index.ts', '-o', 'build/wasm/relaxed-simd.wasm', '--enable', 'relaxed-simd']);
+await compile(['assembly/index.ts', ...importedMemory, '-o', 'build/wasm/simd.wasm', '-t', 'build/wasm/simd.wat']);
+await compile([
+  'assembly/index.ts',
+  ...importedMemory,
+  '-o',
+  'build/wasm/relaxed-simd.wasm',
+  '--enable',
+  'relaxed-simd',
+]);

@@ -1,7 +1,6 @@
 export type { AttentionArgs, AttentionBackwardArgs } from './arguments/attentionArgs.js';
 export type { ShiftedWindowArgs, ShiftedWindowBackwardArgs, Size } from './arguments/shiftedWindowArgs.js';
 export { createWindowAttention } from './attention/createWindowAttention.js';
-export type { WasmSource } from './attention/kernelModule.js';
 export type {
   BackwardOutput,
   ForwardOptions,
@@ -10,4 +9,5 @@ export type {
   WindowAttention,
   WindowAttentionOptions,
 } from './attention/windowAttention.js';
+export type { WasmSource } from './kernel/kernelSource.js';
 export type { DType, FloatType, Tensor, TensorData, TensorLike } from './tensor/tensor.js';

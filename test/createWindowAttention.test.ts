@@ -30,7 +30,8 @@ describe('createWindowAttention', () => {
   it.each([
     [{ backend: 'gpu' }, TypeError, /"backend" expected one of "auto", "wasm", "typescript", got "gpu"/],
     [{ relaxed: 1 }, TypeError, /"relaxed" expected a boolean, got 1/],
-    [{ threads: -1 }, RangeError, /"threads" expected an integer ≥ 0, got -1/],
+    [{ threads: -1 }, RangeError, /"threads" expected an integer from 0 to 256, got -1/],
+    [{ threads: 1000 }, RangeError, /"threads" expected an integer from 0 to 256, got 1000/],
     [{ threads: '2' }, TypeError, /"threads" expected an integer, got "2"/],
     [{ wasm: 5 }, TypeError, /"wasm" expected a WebAssembly.Module, bytes, URL or Response, got 5/],
     [{ wasm: new Uint8Array(8) }, TypeError, /"wasm" expected WebAssembly bytes that compile/],
@@ -55,9 +56,9 @@ describe.each(BACKENDS)('an engine on $title', (options) => {
   afterAll(() => attention.dispose());
 
   it('says what runs', () => {
-    expect(attention.backend).toBe(options.title);
-    expect(attention.simd).toBe(options.title === 'wasm' ? 'simd' : 'none');
-    expect(attention.threads).toBe(1);
+    expect(attention.backend).toBe(options.backend);
+    expect(attention.simd).toBe(options.backend === 'wasm' ? 'simd' : 'none');
+    expect(attention.threads).toBe(options.threads ?? 1);
   });
 
   const tensor = randomTensor([2, 2, 5, 3], next);

@@ -53,6 +53,11 @@ export interface CheckedAttentionArgs extends AttentionShape {
   readonly scale: number;
 }
 
+/** `AttentionBackwardArgs` after every check. */
+export interface CheckedAttentionBackwardArgs extends CheckedAttentionArgs {
+  readonly dO: CheckedTensor;
+}
+
 const Q_LEGEND = '[B, H, L, D]';
 
 /**
@@ -80,7 +85,7 @@ export function checkAttentionArgs(args: AttentionArgs): CheckedAttentionArgs {
 }
 
 /** `checkAttentionArgs`, and `dO` of the shape of `q`. */
-export function checkAttentionBackwardArgs(args: AttentionBackwardArgs): CheckedAttentionArgs & { dO: CheckedTensor } {
+export function checkAttentionBackwardArgs(args: AttentionBackwardArgs): CheckedAttentionBackwardArgs {
   const checked = checkAttentionArgs(args);
   return { ...checked, dO: checkDims('dO', args.dO, Q_LEGEND, checked.q.dims) };
 }

@@ -57,6 +57,11 @@ export interface CheckedShiftedWindowArgs {
   readonly scale: number | undefined;
 }
 
+/** `ShiftedWindowBackwardArgs` after every check. */
+export interface CheckedShiftedWindowBackwardArgs extends CheckedShiftedWindowArgs {
+  readonly dO: CheckedTensor;
+}
+
 /** Both axes of a window: integers ≥ 1. */
 export function checkWindowSize(windowSize: Size): [number, number] {
   const size = checkPair('windowSize', windowSize, 1);
@@ -140,9 +145,7 @@ export function checkShiftedWindowArgs(args: ShiftedWindowArgs): CheckedShiftedW
 }
 
 /** `checkShiftedWindowArgs`, and `dO` of the shape of the output. */
-export function checkShiftedWindowBackwardArgs(
-  args: ShiftedWindowBackwardArgs,
-): CheckedShiftedWindowArgs & { readonly dO: CheckedTensor } {
+export function checkShiftedWindowBackwardArgs(args: ShiftedWindowBackwardArgs): CheckedShiftedWindowBackwardArgs {
   const checked = checkShiftedWindowArgs(args);
   const { B, Himg, Wimg, C } = checked;
   return { ...checked, dO: checkDims('dO', args.dO, '[B, Himg, Wimg, C]', [B, Himg, Wimg, C]) };

@@ -10,10 +10,11 @@ export interface Backend {
   readonly simd: WindowAttention['simd'];
   readonly threads: number;
   /** Writes the output, and logsumexp of the rows (B, H, L) where `lse` is given. */
-  forward(args: CheckedAttentionArgs, output: Output, lse: Float32Array | undefined): void;
-  backward(args: AttentionBackwardArgs): BackwardOutput;
-  shiftedWindowAttention(args: ShiftedWindowArgs): Tensor<Float32Array>;
-  shiftedWindowAttentionBackward(args: ShiftedWindowBackwardArgs): ShiftedWindowBackwardOutput;
+  forward(args: CheckedAttentionArgs, output: Output, lse: Float32Array | undefined): Promise<void>;
+  backward(args: AttentionBackwardArgs): Promise<BackwardOutput>;
+  shiftedWindowAttention(args: ShiftedWindowArgs): Promise<Tensor<Float32Array>>;
+  shiftedWindowAttentionBackward(args: ShiftedWindowBackwardArgs): Promise<ShiftedWindowBackwardOutput>;
   tensor(dims: readonly number[]): Tensor<Float32Array>;
-  dispose(): void;
+  /** Ends threads when the calls that are pending are over. */
+  dispose(): Promise<void>;
 }

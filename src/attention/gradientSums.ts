@@ -1,18 +1,35 @@
+import type { KernelMemory } from '../kernel/kernelMemory.js';
 import { MAX_LOGIT_SCALE } from '../reference/scores.js';
 import { float32Tensor, type Tensor, type TensorLike, toFloat64 } from '../tensor/tensor.js';
-import type { KernelMemory } from './kernelMemory.js';
+
+/** Where a kernel call adds to dBias, (H, L, L padded to 8), and to dLogitScale, (H) float64; 0 for none. */
+export interface SumPointers {
+  readonly dBias: number;
+  readonly dLogitScale: number;
+}
+
+/** What one part has added, from a head on. */
+interface PartSums {
+  readonly head: number;
+  readonly bias: Float32Array | undefined;
+  readonly logitScale: Float64Array | undefined;
+}
 
 /**
- * What the backward kernels sum over windows: dBias in float32 within one kernel call, dLogitScale in float64, both in
- * float64 over the calls, in their order.
+ * What the backward kernels sum over windows: dBias in float32 within one part, dLogitScale in float64, both in
+ * float64 over the parts, in their order.
  */
 export class GradientSums {
-  /** Bytes of the kernel's dBias, (H, L, L padded to 8), and of its dLogitScale, (H); 0 for none. */
+  /** Bytes of a kernel call's sums. */
   readonly biasBytes: number;
   readonly logitScaleBytes: number;
   readonly #paddedL: number;
   readonly #bias: Float64Array | undefined;
   readonly #logitScale: Float64Array | undefined;
+
+  /** The part whose turn it is, and those that were done before their turn. */
+  #next = 0;
+  readonly #early = new Map<number, PartSums>();
 
   constructor(
     private readonly H: number,
@@ -27,18 +44,29 @@ export class GradientSums {
     this.#logitScale = logitScale && new Float64Array(H);
   }
 
-  /** Zeros what the next kernel call adds to. */
-  clear(memory: KernelMemory, dBias: number, dLogitScale: number): void {
-    if (dBias) memory.floats(dBias, this.biasBytes / 4).fill(0);
-    if (dLogitScale) memory.doubles(dLogitScale, this.H).fill(0);
+  /** Zeros what a kernel call adds to, for `count` heads from `head` on. */
+  clear(memory: KernelMemory, { dBias, dLogitScale }: SumPointers, head = 0, count = this.H): void {
+    const size = this.L * this.#paddedL;
+    if (dBias) memory.floats(dBias + 4 * head * size, count * size).fill(0);
+    if (dLogitScale) memory.doubles(dLogitScale + 8 * head, count).fill(0);
   }
 
-  /** Adds what a kernel call left. */
-  add(memory: KernelMemory, dBias: number, dLogitScale: number): void {
-    if (this.#bias) this.#addRows(this.#bias, memory.floats(dBias, this.biasBytes / 4));
-    if (!this.#logitScale) return;
-    const part = memory.doubles(dLogitScale, this.H);
-    for (let h = 0; h < this.H; h++) this.#logitScale[h] = (this.#logitScale[h] as number) + (part[h] as number);
+  /** Adds what the call of a part left, for `count` heads from `head` on, once all parts before it were added. */
+  add(memory: KernelMemory, part: number, { dBias, dLogitScale }: SumPointers, head = 0, count = this.H): void {
+    const size = this.L * this.#paddedL;
+    const sums = {
+      head,
+      bias: dBias ? memory.floats(dBias + 4 * head * size, count * size) : undefined,
+      logitScale: dLogitScale ? memory.doubles(dLogitScale + 8 * head, count) : undefined,
+    };
+    if (part !== this.#next) {
+      this.#early.set(part, { head, bias: sums.bias?.slice(), logitScale: sums.logitScale?.slice() });
+      return;
+    }
+    for (let turn: PartSums | undefined = sums; turn; turn = this.#early.get(this.#next)) {
+      this.#addPart(turn);
+      this.#early.delete(this.#next++);
+    }
   }
 
   result(): { readonly dBias?: Tensor<Float32Array>; readonly dLogitScale?: Tensor<Float32Array> } {
@@ -49,13 +77,23 @@ export class GradientSums {
     };
   }
 
-  #addRows(sums: Float64Array, rows: Float32Array): void {
+  #addPart({ head, bias, logitScale }: PartSums): void {
     const { L } = this;
-    for (let row = 0; row < this.H * L; row++) {
-      for (let j = 0; j < L; j++) {
-        sums[row * L + j] = (sums[row * L + j] as number) + (rows[row * this.#paddedL + j] as number);
+    const sums = this.#bias;
+    if (sums && bias) {
+      const first = head * L * L;
+      for (let row = 0; row * this.#paddedL < bias.length; row++) {
+        for (let j = 0; j < L; j++) {
+          const at = first + row * L + j;
+          sums[at] = (sums[at] as number) + (bias[row * this.#paddedL + j] as number);
+        }
       }
     }
+    const scales = this.#logitScale;
+    if (scales)
+      logitScale?.forEach((sum, h) => {
+        scales[head + h] = (scales[head + h] as number) + sum;
+      });
   }
 
   /** Zero where the logit scale sits above its ceiling. */

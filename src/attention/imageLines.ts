@@ -1,5 +1,5 @@
+import type { KernelMemory } from '../kernel/kernelMemory.js';
 import { type TensorLike, widen } from '../tensor/tensor.js';
-import type { KernelMemory } from './kernelMemory.js';
 
 /** Lines of an image as kernels get them: where they lie in the kernel's memory, or copied there one by one. */
 export interface ImageLines {
@@ -37,16 +37,31 @@ export function imageLines(memory: KernelMemory, image: TensorLike, lineLength: 
   };
 }
 
-/** Copies the float32 lines at `pointer`, one a slot, to their places in `image`; those of padding are dropped. */
-export function leaveLines(
-  memory: KernelMemory,
-  pointer: number,
-  lines: readonly (number | undefined)[],
-  lineLength: number,
-  image: Float32Array,
-): void {
-  lines.forEach((line, slot) => {
-    if (line === undefined) return;
-    image.set(memory.floats(pointer + 4 * slot * lineLength, lineLength), line * lineLength);
-  });
+/** Where float32 lines of an image go: to their places in the kernel's memory, or beside them to be copied there. */
+export interface OutputLines {
+  /** Bytes of working memory for a line; 0 where the image lies in the kernel's memory. */
+  readonly stagedBytes: number;
+  /** The pointer to write a line to: its place, or the `slot`-th from `pointer` on. */
+  place(line: number, pointer: number, slot: number): number;
+  /** Copies the lines at `pointer`, one a slot, to their places; those of padding are dropped. */
+  leave(pointer: number, lines: readonly (number | undefined)[]): void;
+}
+
+/** `lineLength`: elements of a line. To be called before memory grows, which detaches the arrays in it. */
+export function outputLines(memory: KernelMemory, image: Float32Array, lineLength: number): OutputLines {
+  const stagedBytes = 4 * lineLength;
+  const base = memory.pointerOf({ data: image, dims: [image.length] });
+  if (base !== undefined) {
+    return { stagedBytes: 0, place: (line) => base + line * stagedBytes, leave() {} };
+  }
+  return {
+    stagedBytes,
+    place: (_, pointer, slot) => pointer + slot * stagedBytes,
+    leave(pointer, lines) {
+      lines.forEach((line, slot) => {
+        if (line === undefined) return;
+        image.set(memory.floats(pointer + slot * stagedBytes, lineLength), line * lineLength);
+      });
+    },
+  };
 }

@@ -1,6 +1,6 @@
+import type { KernelMemory } from '../kernel/kernelMemory.js';
 import { clampLogitScale } from '../reference/scores.js';
 import { type TensorLike, toFloat64 } from '../tensor/tensor.js';
-import type { KernelMemory } from './kernelMemory.js';
 
 /** Bytes of the kernels' logit factors, one float64 a head; 0 without a logit scale. */
 export function logitFactorBytes(logitScale: TensorLike | undefined): number {

@@ -15,14 +15,14 @@ export class TypescriptBackend implements Backend {
   readonly simd = 'none';
   readonly threads = 1;
 
-  forward(args: CheckedAttentionArgs, output: Output, lse: Float32Array | undefined): void {
+  async forward(args: CheckedAttentionArgs, output: Output, lse: Float32Array | undefined): Promise<void> {
     // `logitScale` fixes the scale, and the reference refuses both.
     const result = windowAttention({ ...args, scale: args.logitScale ? undefined : args.scale });
     writeOutput(output, 0, result.o.data);
     lse?.set(result.lse.data);
   }
 
-  backward(args: AttentionBackwardArgs): BackwardOutput {
+  async backward(args: AttentionBackwardArgs): Promise<BackwardOutput> {
     const { dQ, dK, dV, dBias, dLogitScale } = windowAttentionBackward(args);
     return {
       dQ: rounded(dQ),
@@ -33,11 +33,11 @@ export class TypescriptBackend implements Backend {
     };
   }
 
-  shiftedWindowAttention(args: ShiftedWindowArgs): Tensor<Float32Array> {
+  async shiftedWindowAttention(args: ShiftedWindowArgs): Promise<Tensor<Float32Array>> {
     return rounded(shiftedWindowAttention(args));
   }
 
-  shiftedWindowAttentionBackward(args: ShiftedWindowBackwardArgs): ShiftedWindowBackwardOutput {
+  async shiftedWindowAttentionBackward(args: ShiftedWindowBackwardArgs): Promise<ShiftedWindowBackwardOutput> {
     const { dQkv, dRelativePositionBias, dLogitScale } = shiftedWindowAttentionBackward(args);
     return {
       dQkv: rounded(dQkv),
@@ -50,7 +50,7 @@ export class TypescriptBackend implements Backend {
     return float32Tensor(dims);
   }
 
-  dispose(): void {}
+  async dispose(): Promise<void> {}
 }
 
 function rounded({ data, dims }: Tensor<Float64Array>): Tensor<Float32Array> {

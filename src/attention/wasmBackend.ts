@@ -1,49 +1,77 @@
-import type { AttentionBackwardArgs, CheckedAttentionArgs } from '../arguments/attentionArgs.js';
-import type { ShiftedWindowArgs, ShiftedWindowBackwardArgs } from '../arguments/shiftedWindowArgs.js';
-import type { Tensor } from '../tensor/tensor.js';
+import {
+  type AttentionBackwardArgs,
+  type CheckedAttentionArgs,
+  checkAttentionBackwardArgs,
+} from '../arguments/attentionArgs.js';
+import {
+  checkShiftedWindowArgs,
+  checkShiftedWindowBackwardArgs,
+  type ShiftedWindowArgs,
+  type ShiftedWindowBackwardArgs,
+} from '../arguments/shiftedWindowArgs.js';
+import type { Kernel } from '../kernel/kernel.js';
+import { float32Tensor, type Tensor } from '../tensor/tensor.js';
 import type { Backend } from './backend.js';
-import type { KernelExports } from './kernelExports.js';
-import { KernelMemory } from './kernelMemory.js';
-import type { KernelSimd } from './kernelModule.js';
+import { GradientSums } from './gradientSums.js';
 import type { Output } from './output.js';
-import { wasmBackward } from './wasmBackward.js';
-import { wasmForward } from './wasmForward.js';
-import { wasmShiftedWindowAttention } from './wasmShiftedWindowAttention.js';
-import { wasmShiftedWindowAttentionBackward } from './wasmShiftedWindowAttentionBackward.js';
+import { shiftedWindowAttentionBackwardJob } from './shiftedWindowAttentionBackwardJob.js';
+import { shiftedWindowAttentionJob } from './shiftedWindowAttentionJob.js';
 import type { BackwardOutput, ShiftedWindowBackwardOutput } from './windowAttention.js';
+import { windowAttentionBackwardJob } from './windowAttentionBackwardJob.js';
+import { windowAttentionJob } from './windowAttentionJob.js';
 
-/** The WebAssembly kernels, in one thread. */
+/** The WebAssembly kernels. */
 export class WasmBackend implements Backend {
   readonly name = 'wasm';
-  readonly threads = 1;
-  readonly #memory: KernelMemory;
 
-  constructor(
-    private readonly kernel: KernelExports,
-    readonly simd: KernelSimd,
-  ) {
-    this.#memory = new KernelMemory(kernel);
+  constructor(private readonly kernel: Kernel) {}
+
+  get simd() {
+    return this.kernel.simd;
   }
 
-  forward(args: CheckedAttentionArgs, output: Output, lse: Float32Array | undefined): void {
-    wasmForward(this.kernel, this.#memory, args, output, lse);
+  get threads() {
+    return this.kernel.threads;
   }
 
-  backward(args: AttentionBackwardArgs): BackwardOutput {
-    return wasmBackward(this.kernel, this.#memory, args);
+  forward(args: CheckedAttentionArgs, output: Output, lse: Float32Array | undefined): Promise<void> {
+    const { kernel } = this;
+    return kernel.exclusive(() => kernel.run(() => windowAttentionJob(kernel, args, output, lse)));
   }
 
-  shiftedWindowAttention(args: ShiftedWindowArgs): Tensor<Float32Array> {
-    return wasmShiftedWindowAttention(this.kernel, this.#memory, args);
+  async backward(args: AttentionBackwardArgs): Promise<BackwardOutput> {
+    const { kernel } = this;
+    const checked = checkAttentionBackwardArgs(args);
+    const { dims } = checked.q;
+    const output = { dQ: float32Tensor(dims), dK: float32Tensor(dims), dV: float32Tensor(dims) };
+    const sums = new GradientSums(checked.H, checked.L, checked.bias, checked.logitScale);
+    await kernel.exclusive(() => kernel.run(() => windowAttentionBackwardJob(kernel, checked, output, sums)));
+    return { ...output, ...sums.result() };
   }
 
-  shiftedWindowAttentionBackward(args: ShiftedWindowBackwardArgs): ShiftedWindowBackwardOutput {
-    return wasmShiftedWindowAttentionBackward(this.kernel, this.#memory, args);
+  async shiftedWindowAttention(args: ShiftedWindowArgs): Promise<Tensor<Float32Array>> {
+    const { kernel } = this;
+    const checked = checkShiftedWindowArgs(args);
+    const out = float32Tensor([checked.B, checked.Himg, checked.Wimg, checked.C]);
+    await kernel.exclusive(() => kernel.run(() => shiftedWindowAttentionJob(kernel, checked, out.data)));
+    return out;
+  }
+
+  async shiftedWindowAttentionBackward(args: ShiftedWindowBackwardArgs): Promise<ShiftedWindowBackwardOutput> {
+    const { kernel } = this;
+    const checked = checkShiftedWindowBackwardArgs(args);
+    const dQkv = float32Tensor(checked.qkv.dims);
+    const sums = new GradientSums(checked.numHeads, checked.grid.L, checked.relativePositionBias, checked.logitScale);
+    await kernel.exclusive(() => kernel.run(() => shiftedWindowAttentionBackwardJob(kernel, checked, dQkv.data, sums)));
+    const { dBias, dLogitScale } = sums.result();
+    return { dQkv, ...(dBias && { dRelativePositionBias: dBias }), ...(dLogitScale && { dLogitScale }) };
   }
 
   tensor(dims: readonly number[]): Tensor<Float32Array> {
-    return this.#memory.tensor(dims);
+    return this.kernel.memory.tensor(dims);
   }
 
-  dispose(): void {}
+  dispose(): Promise<void> {
+    return this.kernel.dispose();
+  }
 }

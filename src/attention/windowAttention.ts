@@ -1,7 +1,7 @@
 import type { AttentionArgs, AttentionBackwardArgs } from '../arguments/attentionArgs.js';
 import type { ShiftedWindowArgs, ShiftedWindowBackwardArgs } from '../arguments/shiftedWindowArgs.js';
+import type { WasmSource } from '../kernel/kernelSource.js';
 import type { Tensor } from '../tensor/tensor.js';
-import type { WasmSource } from './kernelModule.js';
 
 /** Options of `createWindowAttention`. */
 export interface WindowAttentionOptions {
@@ -9,7 +9,7 @@ export interface WindowAttentionOptions {
   readonly backend?: 'auto' | 'wasm' | 'typescript' | undefined;
   /** Allow relaxed SIMD, whose fused multiply-add may change last bits between machines; false by default. */
   readonly relaxed?: boolean | undefined;
-  /** Threads to use, 0 for one a core; 1 by default. */
+  /** Threads to use, 0 for one a core; 1 by default, and where the host cannot share memory. */
   readonly threads?: number | undefined;
   /** The kernel itself, in place of the package's own file. */
   readonly wasm?: WasmSource | undefined;
@@ -52,7 +52,10 @@ export interface ShiftedWindowBackwardOutput {
   readonly dLogitScale?: Tensor<Float32Array>;
 }
 
-/** Window attention on one backend. Same inputs give the same bits from run to run. */
+/**
+ * Window attention on one backend. Same inputs give the same bits from run to run and for any number of threads. With
+ * threads, calls run one after the other, and their tensors must stay as they are until they settle.
+ */
 export interface WindowAttention {
   readonly backend: 'wasm' | 'typescript';
   /** Threads in use. */

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { createWindowAttention } from '../attention/createWindowAttention.js';
-import { type Classification, SwinForImageClassification } from '../swin/swinForImageClassification.js';
+import { type Classification, SwinForImageClassification } from '../swin/index.js';
 import { centerSquare, readImage } from './image.js';
 import { verifiedAttention } from './verifiedAttention.js';
 

@@ -1,6 +1,6 @@
 import { availableParallelism, cpus } from 'node:os';
 import { createWindowAttention } from '../attention/createWindowAttention.js';
-import { supportsSimd } from '../attention/kernelModule.js';
+import { supportsSimd } from '../kernel/simd.js';
 
 /** What this machine supports, and what `createWindowAttention()` would run. */
 export interface Info {

@@ -1,9 +1,12 @@
+import { createWindowAttention } from '../attention/createWindowAttention.js';
+import { SwinForImageClassification as Swin } from './swinForImageClassification.js';
+
 export type { SwinConfig } from './config.js';
 export type { PreprocessorConfig, RawImage } from './preprocess.js';
 export type { PretrainedFiles, PretrainedSource } from './pretrained.js';
-export {
-  type Classification,
-  SwinForImageClassification,
-  type SwinOptions,
-  type SwinOutput,
-} from './swinForImageClassification.js';
+export type { Classification, SwinOptions, SwinOutput } from './swinForImageClassification.js';
+
+/** A Swin image classifier. Source: Liu et al. 2021; transformers, `SwinForImageClassification`. */
+export class SwinForImageClassification extends Swin {
+  protected static override createAttention = createWindowAttention;
+}

@@ -41,7 +41,7 @@ function reader(source: string | URL): (file: string) => Promise<Uint8Array> {
     return (file) => download(new URL(file, base));
   }
   return async (file) => {
-    const { readFile } = await import('node:fs/promises');
+    const { readFile } = process.getBuiltinModule('node:fs/promises');
     return readFile(url ? new URL(file, url.href.endsWith('/') ? url : `${url.href}/`) : `${source}/${file}`);
   };
 }

@@ -1,4 +1,3 @@
-import { createWindowAttention } from '../attention/createWindowAttention.js';
 import type { WindowAttention } from '../attention/windowAttention.js';
 import { readSafetensors } from '../safetensors/readSafetensors.js';
 import { checkDims, checkInteger } from '../tensor/check.js';
@@ -30,7 +29,10 @@ export interface Classification {
 
 /** A Swin image classifier. Source: Liu et al. 2021; transformers, `SwinForImageClassification`. */
 export class SwinForImageClassification {
-  private constructor(
+  /** Makes the engine where none is given; every entry point has its own way to get at the kernels. */
+  protected static createAttention: () => Promise<WindowAttention>;
+
+  protected constructor(
     private readonly architecture: Architecture,
     private readonly weights: SwinWeights,
     private readonly preprocessor: PreprocessorConfig | undefined,
@@ -48,7 +50,7 @@ export class SwinForImageClassification {
   ): Promise<SwinForImageClassification> {
     const { config, weights, preprocessor } = await loadPretrained(source);
     const { tensors } = readSafetensors(weights);
-    return SwinForImageClassification.#create(tensors, config, preprocessor, options);
+    return this.create(tensors, config, preprocessor, options);
   }
 
   /**
@@ -60,10 +62,10 @@ export class SwinForImageClassification {
     config: SwinConfig,
     options: SwinOptions = {},
   ): Promise<SwinForImageClassification> {
-    return SwinForImageClassification.#create(tensors, config, undefined, options);
+    return this.create(tensors, config, undefined, options);
   }
 
-  static async #create(
+  private static async create(
     tensors: Readonly<Record<string, TensorLike>>,
     config: SwinConfig,
     preprocessor: PreprocessorConfig | undefined,
@@ -71,8 +73,8 @@ export class SwinForImageClassification {
   ): Promise<SwinForImageClassification> {
     const architecture = checkConfig(config);
     const weights = readTransformersWeights(new StateDict(tensors), architecture);
-    const engine = attention ?? (await createWindowAttention());
-    return new SwinForImageClassification(architecture, weights, preprocessor, engine);
+    const engine = attention ?? (await this.createAttention());
+    return new this(architecture, weights, preprocessor, engine);
   }
 
   /** The labels, in the order of the logits. */

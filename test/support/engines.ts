@@ -3,6 +3,7 @@ import { createWindowAttention, type WindowAttention, type WindowAttentionOption
 /** Every backend that this host has; one suite runs over all of them. */
 export const BACKENDS: readonly (WindowAttentionOptions & { readonly title: string })[] = [
   { title: 'wasm', backend: 'wasm' },
+  { title: 'wasm in three threads', backend: 'wasm', threads: 3 },
   { title: 'typescript', backend: 'typescript' },
 ];
 

@@ -1,7 +1,5 @@
 import { type TensorLike, widen } from '../tensor/tensor.js';
-import type { KernelExports } from './kernelExports.js';
-import type { KernelMemory } from './kernelMemory.js';
-import type { Output } from './output.js';
+import type { Kernel } from './kernel.js';
 
 /** Half-precision types as `assembly/half.ts` numbers them. */
 export const HALF_TYPES: Readonly<Record<string, number>> = { float16: 1, bfloat16: 2 };
@@ -15,7 +13,7 @@ export interface KernelInput {
 }
 
 /** To be called before memory grows, which detaches the arrays in it. */
-export function kernelInput(kernel: KernelExports, memory: KernelMemory, tensor: TensorLike | undefined): KernelInput {
+export function kernelInput({ exports, memory }: Kernel, tensor: TensorLike | undefined): KernelInput {
   if (!tensor) return { bytes: () => 0, enter: () => 0 };
   const { data, type } = tensor;
   if (memory.holds(data)) {
@@ -29,11 +27,17 @@ export function kernelInput(kernel: KernelExports, memory: KernelMemory, tensor:
         // The bits go to the second half of their place, from where they widen forwards.
         const bits = pointer + 2 * length;
         memory.halves(bits, length).set(data.subarray(start, start + length));
-        kernel.widenHalf(HALF_TYPES[type ?? ''] as number, bits, pointer, length);
+        exports.widenHalf(HALF_TYPES[type ?? ''] as number, bits, pointer, length);
       } else widen(tensor, memory.floats(pointer, length), start);
       return pointer;
     },
   };
+}
+
+/** Where results go: float32 and float64 elements, or the bits of half-precision ones of that type. */
+export interface OutputData {
+  readonly data: Float32Array | Float64Array | Uint16Array;
+  readonly type: string;
 }
 
 /** Where a kernel writes float32: into `out`, if that lies in the kernel's memory, or beside it to be copied there. */
@@ -45,7 +49,7 @@ export interface KernelOutput {
   leave(pointer: number, start: number, length: number): void;
 }
 
-export function kernelOutput(kernel: KernelExports, memory: KernelMemory, { data, tensor }: Output): KernelOutput {
+export function kernelOutput({ exports, memory }: Kernel, { data, type }: OutputData): KernelOutput {
   if (memory.holds(data)) {
     const base = data.byteOffset;
     return { bytes: () => 0, place: (_, start) => base + 4 * start, leave() {} };
@@ -55,7 +59,7 @@ export function kernelOutput(kernel: KernelExports, memory: KernelMemory, { data
     place: (pointer) => pointer,
     leave(pointer, start, length) {
       if (data instanceof Uint16Array) {
-        kernel.narrowHalf(HALF_TYPES[tensor.type] as number, pointer, pointer, length);
+        exports.narrowHalf(HALF_TYPES[type] as number, pointer, pointer, length);
         data.set(memory.halves(pointer, length), start);
       } else data.set(memory.floats(pointer, length), start);
     },

@@ -1,6 +1,5 @@
-/** What a kernel module exports; pointers and sizes are bytes of `memory`. */
+/** What a kernel module exports; pointers and sizes are bytes of the memory that it imports. */
 export interface KernelExports {
-  readonly memory: WebAssembly.Memory;
   heapBase(): number;
   windowAttentionScratch(L: number, D: number): number;
   windowAttention(
@@ -32,6 +31,8 @@ export interface KernelExports {
     Wh: number,
     Ww: number,
     shiftX: number,
+    firstHead: number,
+    heads: number,
     H: number,
     D: number,
     bias: number,
@@ -87,33 +88,46 @@ export interface KernelExports {
   ): void;
 }
 
+/** The kernels that compute; the last parameter of each is its scratch. */
+export const KERNELS = [
+  'windowAttention',
+  'windowAttentionBackward',
+  'shiftedWindowAttention',
+  'shiftedWindowAttentionBackward',
+] as const;
+export type KernelName = (typeof KERNELS)[number];
+/** The arguments of a kernel, without its scratch. */
+export type KernelArgs<K extends KernelName> = WithoutLast<Parameters<KernelExports[K]>>;
+type WithoutLast<T> = T extends [...infer A, number] ? A : never;
+
 const FUNCTIONS = [
+  ...KERNELS,
   'heapBase',
   'windowAttentionScratch',
-  'windowAttention',
+  'windowAttentionBackwardScratch',
   'shiftedWindowAttentionScratch',
-  'shiftedWindowAttention',
   'shiftedWindowAttentionBackwardScratch',
-  'shiftedWindowAttentionBackward',
   'widenHalf',
   'narrowHalf',
-  'windowAttentionBackwardScratch',
-  'windowAttentionBackward',
 ] as const;
 
 /**
- * Instantiates a kernel module and checks what it exports.
+ * Instantiates a kernel module on `memory` and checks what it exports.
  * @throws TypeError for a module that is not a kernel of this library.
  */
-export async function instantiateKernel(module: WebAssembly.Module): Promise<KernelExports> {
-  const { exports } = await WebAssembly.instantiate(module, {});
-  const isKernel =
-    exports.memory instanceof WebAssembly.Memory && FUNCTIONS.every((name) => typeof exports[name] === 'function');
-  if (!isKernel) {
-    const got = Object.keys(exports).slice(0, 8).join(', ');
+export async function instantiateKernel(
+  module: WebAssembly.Module,
+  memory: WebAssembly.Memory,
+): Promise<KernelExports> {
+  if (!FUNCTIONS.every((name) => WebAssembly.Module.exports(module).some((e) => e.name === name))) {
+    const got = WebAssembly.Module.exports(module)
+      .slice(0, 8)
+      .map((e) => e.name)
+      .join(', ');
     throw new TypeError(
       `"wasm" expected a kernel of flash-window-attention, got a module that exports ${got || 'nothing'}`,
     );
   }
+  const { exports } = await WebAssembly.instantiate(module, { env: { memory } });
   return exports as unknown as KernelExports;
 }

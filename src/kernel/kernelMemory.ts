@@ -1,5 +1,4 @@
 import { product, type Tensor, type TensorLike } from '../tensor/tensor.js';
-import type { KernelExports } from './kernelExports.js';
 
 const PAGE = 65536;
 /** wasm32 addresses 4 GiB; engines refuse the last page. */
@@ -39,56 +38,98 @@ class KernelTensor implements Tensor<Float32Array> {
  */
 export class KernelMemory {
   #top: number;
+  #hasTensors = false;
+  /** End of the working arrays in use. */
+  #workTop = 0;
 
-  constructor(private readonly kernel: KernelExports) {
-    this.#top = align(kernel.heapBase());
+  constructor(
+    private readonly memory: WebAssembly.Memory,
+    heapBase: number,
+  ) {
+    this.#top = align(heapBase);
+  }
+
+  /** Bytes that the memory has grown to. */
+  get byteLength(): number {
+    return this.memory.buffer.byteLength;
+  }
+
+  /** Whether tensors in this memory were handed out, whose views outlive its use. */
+  get hasTensors(): boolean {
+    return this.#hasTensors;
   }
 
   /** A tensor of zeros that stays until the memory is dropped. @throws RangeError where memory cannot grow so far. */
   tensor(dims: readonly number[]): Tensor<Float32Array> {
     const length = product(dims);
-    const pointer = this.#top;
-    this.#top = this.#reserve(pointer, 4 * length);
-    new Float32Array(this.kernel.memory.buffer, pointer, length).fill(0);
-    return new KernelTensor(dims, this.kernel.memory, pointer, length);
+    const pointer = this.reserve(4 * length);
+    this.floats(pointer, length).fill(0);
+    this.#hasTensors = true;
+    return new KernelTensor(dims, this.memory, pointer, length);
+  }
+
+  /** A pointer to `bytes` that stay until the memory is dropped. @throws RangeError as `tensor` does. */
+  reserve(bytes: number): number {
+    const pointer = Math.max(this.#top, this.#workTop);
+    this.#top = this.#grow(pointer + bytes);
+    return pointer;
   }
 
   /**
-   * Pointers to working arrays of these sizes in bytes, valid until the next call; 0 for size 0.
+   * Pointers to working arrays of `sizes` bytes, and of `sizesOfPlace` in each of so many places; 0 for size 0. They are
+   * the caller's until `release`.
    * @throws RangeError where memory cannot grow so far.
    */
-  work<K extends string>(sizes: Record<K, number>): Record<K, number> {
-    let top = this.#top;
-    const pointers = {} as Record<K, number>;
-    for (const name in sizes) {
-      if (sizes[name] === 0) pointers[name] = 0;
-      else {
-        pointers[name] = top;
-        top = align(top + sizes[name] + SLACK);
+  work<K extends string, P extends string = never>(
+    sizes: Record<K, number>,
+    sizesOfPlace = {} as Record<P, number>,
+    places = 1,
+  ): { at: Record<K, number>; places: readonly Record<P, number>[] } {
+    let top = Math.max(this.#top, this.#workTop);
+    const allot = <N extends string>(requested: Record<N, number>): Record<N, number> => {
+      const pointers = {} as Record<N, number>;
+      for (const name in requested) {
+        if (requested[name] === 0) pointers[name] = 0;
+        else {
+          pointers[name] = top;
+          top = align(top + requested[name] + SLACK);
+        }
       }
-    }
-    this.#reserve(top, 0);
-    return pointers;
+      return pointers;
+    };
+    const work = { at: allot(sizes), places: Array.from({ length: places }, () => allot(sizesOfPlace)) };
+    this.#workTop = this.#grow(top);
+    return work;
+  }
+
+  /** What `release` takes to free the working arrays made since. */
+  mark(): number {
+    return this.#workTop;
+  }
+
+  /** Ends the use of the working arrays made since `mark`. */
+  release(mark: number): void {
+    this.#workTop = mark;
   }
 
   /** A view of `length` floats; it detaches when memory grows. */
   floats(pointer: number, length: number): Float32Array {
-    return new Float32Array(this.kernel.memory.buffer, pointer, length);
+    return new Float32Array(this.memory.buffer, pointer, length);
   }
 
   /** A view of `length` float64 numbers; it detaches when memory grows. */
   doubles(pointer: number, length: number): Float64Array {
-    return new Float64Array(this.kernel.memory.buffer, pointer, length);
+    return new Float64Array(this.memory.buffer, pointer, length);
   }
 
   /** A view of `length` half-precision numbers' bits; it detaches when memory grows. */
   halves(pointer: number, length: number): Uint16Array {
-    return new Uint16Array(this.kernel.memory.buffer, pointer, length);
+    return new Uint16Array(this.memory.buffer, pointer, length);
   }
 
   /** A view of `length` int32 numbers; it detaches when memory grows. */
   integers(pointer: number, length: number): Int32Array {
-    return new Int32Array(this.kernel.memory.buffer, pointer, length);
+    return new Int32Array(this.memory.buffer, pointer, length);
   }
 
   /** Where a tensor lies in this memory, if it does. */
@@ -98,16 +139,16 @@ export class KernelMemory {
 
   /** Whether `data` lies in this memory, where the kernel can use it without a copy. */
   holds(data: ArrayLike<unknown>): data is Float32Array {
-    return data instanceof Float32Array && data.buffer === this.kernel.memory.buffer;
+    return data instanceof Float32Array && data.buffer === this.memory.buffer;
   }
 
-  #reserve(from: number, bytes: number): number {
-    const top = align(from + bytes + SLACK);
+  #grow(end: number): number {
+    const top = align(end + SLACK);
     if (top > MAX_BYTES) throw outOfMemory(top);
-    const missing = Math.ceil((top - this.kernel.memory.buffer.byteLength) / PAGE);
+    const missing = Math.ceil((top - this.byteLength) / PAGE);
     if (missing <= 0) return top;
     try {
-      this.kernel.memory.grow(missing);
+      this.memory.grow(missing);
     } catch {
       throw outOfMemory(top);
     }

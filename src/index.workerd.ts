@@ -1,0 +1,2 @@
+export { createWindowAttention } from './attention/createWindowAttention.workerd.js';
+export type * from './index.js';
