@@ -134,7 +134,7 @@ describe('workers', () => {
   }
 
   it('that die in a call reject it with their reason, and the next call works again', async () => {
-    const args = big();
+    const args = manyWindows(128, 4, 256, 32);
     const [attention, workers] = await workersOf(() => createWindowAttention({ threads: 3 }));
     expect(workers.length).toBe(2);
     const expected = await attention.forward(args);
