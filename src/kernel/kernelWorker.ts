@@ -1,5 +1,5 @@
 /** The program of a worker thread; the build makes a text of it that `startWorker` hands to the host. */
-import { AWAITED, DONE, type Parts, PUBLISHED, runNextPart, SLOT_LENGTH } from './parts.js';
+import { AWAITED, type Parts, PUBLISHED, QUEUE, runNextPart, SLOT_LENGTH } from './parts.js';
 
 /** What a worker is told at its start. */
 export interface WorkerStart {
@@ -10,7 +10,8 @@ export interface WorkerStart {
   /** Where `Parts.control` and `Parts.slots` lie. */
   readonly control: number;
   readonly slots: number;
-  readonly slotCount: number;
+  readonly queueLength: number;
+  readonly places: number;
   readonly thread: number;
 }
 
@@ -22,14 +23,15 @@ interface Port {
 const LOOKS = 2000;
 
 async function serve(port: Port, start: WorkerStart): Promise<never> {
-  const { memory, slotCount } = start;
+  const { memory, queueLength, places } = start;
   const instances = await Promise.all(
     start.modules.map((module) => WebAssembly.instantiate(module, { env: { memory } })),
   );
   const exports = Object.assign({}, ...instances.map((instance) => instance.exports));
   const parts: Parts = {
-    control: new Int32Array(memory.buffer, start.control, DONE + slotCount),
-    slots: new Float64Array(memory.buffer, start.slots, SLOT_LENGTH * slotCount),
+    control: new Int32Array(memory.buffer, start.control, QUEUE + queueLength + places),
+    queueLength,
+    slots: new Float64Array(memory.buffer, start.slots, SLOT_LENGTH * places),
     kernels: start.kernels.map((name) => exports[name]),
     thread: start.thread,
   };

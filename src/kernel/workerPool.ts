@@ -3,7 +3,7 @@ import { KERNELS, type KernelExports, type KernelName } from './kernelExports.js
 import type { KernelMemory } from './kernelMemory.js';
 import type { WorkerStart } from './kernelWorker.js';
 import { nextTask } from './nextTask.js';
-import { AWAITED, CLAIMED, DONE, type Parts, PUBLISHED, runNextPart, SLOT_ARGS, SLOT_LENGTH } from './parts.js';
+import { AWAITED, CLAIMED, type Parts, PUBLISHED, QUEUE, runNextPart, SLOT_ARGS, SLOT_LENGTH } from './parts.js';
 import { type HostWorker, startWorker } from './startWorker.js';
 
 /** Parts that wait for each worker beside the one that it does. */
@@ -33,14 +33,16 @@ export class WorkerPool {
     readonly threads: number,
   ) {
     this.places = 1 + PLACES * (threads - 1);
-    // Counts wrap around at 2³², which a power of two divides.
-    const slotCount = 2 ** Math.ceil(Math.log2(this.places));
-    const control = memory.reserve(4 * (DONE + slotCount));
-    const slots = memory.reserve(8 * SLOT_LENGTH * slotCount);
-    this.#start = { modules: [module], kernels: KERNELS, memory: shared, control, slots, slotCount };
+    const { places } = this;
+    const queueLength = 2 ** Math.ceil(Math.log2(QUEUED * threads));
+    const controlLength = QUEUE + queueLength + places;
+    const control = memory.reserve(4 * controlLength);
+    const slots = memory.reserve(8 * SLOT_LENGTH * places);
+    this.#start = { modules: [module], kernels: KERNELS, memory: shared, control, slots, queueLength, places };
     this.#parts = {
-      control: memory.integers(control, DONE + slotCount),
-      slots: memory.doubles(slots, SLOT_LENGTH * slotCount),
+      control: memory.integers(control, controlLength),
+      queueLength,
+      slots: memory.doubles(slots, SLOT_LENGTH * places),
       kernels: KERNELS.map((name) => exports[name] as (...args: number[]) => void),
       thread: 0,
     };
@@ -96,9 +98,9 @@ export class WorkerPool {
     const { control, kernels } = this.#parts;
     const kernel = KERNELS.indexOf(job.kernel);
     const run = kernels[kernel] as (...args: number[]) => void;
-    const published: { readonly part: number; readonly place: number; readonly count: number }[] = [];
+    const published: { readonly part: number; readonly place: number }[] = [];
     const free = Array.from({ length: this.places - 1 }, (_, i) => i + 1);
-    const isDone = ({ count }: { count: number }) => Atomics.load(control, this.#doneOf(count)) === ((count + 1) | 0);
+    const isDone = ({ place }: { place: number }) => Atomics.load(control, this.#doneOf(place)) === 1;
     let next = 0;
     let turn = performance.now();
     let idle = 0;
@@ -117,7 +119,8 @@ export class WorkerPool {
       } else if (next < job.parts && free.length > 0 && this.#queued() < QUEUED * (this.threads - 1)) {
         const part = next++;
         const place = free.pop() as number;
-        published.push({ part, place, count: this.#publish(kernel, job, job.enter(part, place)) });
+        this.#publish(place, kernel, job, job.enter(part, place));
+        published.push({ part, place });
       } else if (next < job.parts) {
         const part = next++;
         run(...job.enter(part, 0), job.scratch);
@@ -140,19 +143,19 @@ export class WorkerPool {
     return ((control[PUBLISHED] as number) - Atomics.load(control, CLAIMED)) | 0;
   }
 
-  #publish<K extends KernelName>(kernel: number, job: Job<K>, args: readonly number[]): number {
-    const { control, slots } = this.#parts;
+  #publish<K extends KernelName>(place: number, kernel: number, job: Job<K>, args: readonly number[]): void {
+    const { control, queueLength, slots } = this.#parts;
     const count = control[PUBLISHED] as number;
-    const at = (count & (this.#start.slotCount - 1)) * SLOT_LENGTH;
-    slots.set([kernel, args.length, job.scratch, job.scratchBytes], at);
-    slots.set(args, at + SLOT_ARGS);
+    slots.set([kernel, args.length, job.scratch, job.scratchBytes], place * SLOT_LENGTH);
+    slots.set(args, place * SLOT_LENGTH + SLOT_ARGS);
+    Atomics.store(control, this.#doneOf(place), 0);
+    Atomics.store(control, QUEUE + (count & (queueLength - 1)), place);
     Atomics.store(control, PUBLISHED, (count + 1) | 0);
     Atomics.notify(control, PUBLISHED, 1);
-    return count;
   }
 
-  #doneOf(count: number): number {
-    return DONE + (count & (this.#start.slotCount - 1));
+  #doneOf(place: number): number {
+    return QUEUE + this.#parts.queueLength + place;
   }
 
   /** Waits for a worker's next message; the host stays for it. @throws Error where a worker ended. */
