@@ -1,21 +1,26 @@
-// Writes the kernels as text to build/wasm/inline.js; src/kernel/inlineKernel.ts reads it.
+// Writes the kernels, compressed, as text to build/wasm/inline.js; src/kernel/inlineKernel.ts reads it.
 import { readFileSync, writeFileSync } from 'node:fs';
+import { deflateRawSync } from 'node:zlib';
 
 /** Bytes in common that are worth a copy, and how much longer a copy from far away has to be. */
-const SHORTEST = 4;
-const FAR = 4;
+const SHORTEST = 3;
+const FAR = 8;
 /** How far from the end of the last copy the next one is looked for first. */
 const NEAR = 6;
 
 const plain = readFileSync('build/wasm/simd.wasm');
 const relaxed = readFileSync('build/wasm/relaxed-simd.wasm');
+const text = deflateRawSync(Buffer.concat([plain, Buffer.from(editsBetween(plain, relaxed))]), {
+  level: 9,
+  memLevel: 9,
+});
 writeFileSync(
   'build/wasm/inline.js',
-  `export const hex = '${plain.toString('hex')}';\nexport const relaxedEdits = '${editsBetween(plain, relaxed)}';\n`,
+  `export const deflated = '${text.toString('base64')}';\nexport const plainLength = ${plain.length};\n`,
 );
 writeFileSync(
   'build/wasm/inline.d.ts',
-  'export declare const hex: string;\nexport declare const relaxedEdits: string;\n',
+  'export declare const deflated: string;\nexport declare const plainLength: number;\n',
 );
 
 /**

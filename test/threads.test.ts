@@ -49,6 +49,7 @@ describe('1, 2 and 4 threads', () => {
     [37, 5, 17, 23],
     [2, 24, 49, 32],
     [3, 2, 144, 96],
+    [40, 4, 256, 32],
   ])('give the same bits at (%i, %i, %i, %i), forward and backward', async (B, H, L, D) => {
     const { dO, ...args } = manyWindows(B, H, L, D);
     await expectSameBits((attention) => attention.forward(args, { lse: true }));

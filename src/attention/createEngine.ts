@@ -6,7 +6,6 @@ import { checkInteger, checkObject, checkOneOf, describe, message } from '../ten
 import { float32Tensor, product } from '../tensor/tensor.js';
 import type { Backend } from './backend.js';
 import { outputOf } from './output.js';
-import { TypescriptBackend } from './typescriptBackend.js';
 import { WasmBackend } from './wasmBackend.js';
 import type { WindowAttention, WindowAttentionOptions } from './windowAttention.js';
 
@@ -23,11 +22,25 @@ export async function createEngine(
   const wanted = checkOneOf('backend', options.backend ?? 'auto', ['auto', 'wasm', 'typescript']);
   if (typeof relaxed !== 'boolean') throw new TypeError(message('relaxed', 'a boolean', relaxed));
   const threads = checkInteger('threads', options.threads ?? 1, 0, MAX_THREADS);
-  if (wanted === 'typescript' || (wanted === 'auto' && !supportsSimd('simd'))) return engine(new TypescriptBackend());
+  if (wanted === 'typescript' || (wanted === 'auto' && !supportsSimd('simd'))) return typescriptEngine();
   if (!supportsSimd('simd')) throw new Error('"backend" expected a host with WebAssembly SIMD for "wasm", got none');
   const simd: KernelSimd = relaxed && supportsSimd('relaxed-simd') ? 'relaxed-simd' : 'simd';
   const source = wasm === undefined ? packagedSource(packaged, simd) : await givenSource(wasm);
-  return engine(new WasmBackend(await Kernel.create(simd, source, threads)));
+  try {
+    return engine(new WasmBackend(await Kernel.create(simd, source, threads)));
+  } catch (error) {
+    // A page's Content-Security-Policy may forbid to compile what the host would run.
+    if (wanted === 'auto' && wasm === undefined && error instanceof WebAssembly.CompileError) {
+      return typescriptEngine();
+    }
+    throw error;
+  }
+}
+
+/** Loaded where it is needed: it brings in the reference. */
+async function typescriptEngine(): Promise<WindowAttention> {
+  const { TypescriptBackend } = await import('./typescriptBackend.js');
+  return engine(new TypescriptBackend());
 }
 
 function engine(backend: Backend): WindowAttention {

@@ -49,7 +49,7 @@ export function shiftedWindowAttentionBackwardJob(
       dBias: sums.biasBytes,
       dLogitScale: sums.logitScaleBytes,
     },
-    kernel.places,
+    kernel.placesFor(split.parts),
   );
   kernelInput(kernel, args.paddingQkv ?? float32Tensor([3 * C])).enter(at.padding, 0, 3 * C);
   memory.floats(at.zeros, C).fill(0);

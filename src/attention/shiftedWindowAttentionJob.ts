@@ -28,7 +28,7 @@ export function shiftedWindowAttentionJob(
   const outputs = outputLines(memory, out, Wimg * C);
   const bias = kernelInput(kernel, args.relativePositionBias);
   // Lines that are copied out are whole ones, which threads cannot share by heads.
-  const wanted = image.stagedBytes + outputs.stagedBytes === 0 ? kernel.places : 1;
+  const wanted = image.stagedBytes + outputs.stagedBytes === 0 ? kernel.threads : 1;
   const split = bandParts(args, Math.floor(PART_BYTES / (Wh * 16 * Wimg * C)), wanted);
   const { scratch, scratchBytes } = kernel.scratch(exports.shiftedWindowAttentionScratch(L, headDim));
   const { at, places } = memory.work(
@@ -44,7 +44,7 @@ export function shiftedWindowAttentionJob(
       rows: split.bands * Wh * 8,
       splits: split.bands * 4,
     },
-    kernel.places,
+    kernel.placesFor(split.parts),
   );
   kernelInput(kernel, args.paddingQkv ?? float32Tensor([3 * C])).enter(at.padding, 0, 3 * C);
   const biasAt = bias.enter(at.bias, 0, numHeads * L * L);

@@ -36,7 +36,7 @@ export class WasmBackend implements Backend {
 
   forward(args: CheckedAttentionArgs, output: Output, lse: Float32Array | undefined): Promise<void> {
     const { kernel } = this;
-    return kernel.exclusive(() => kernel.run(() => windowAttentionJob(kernel, args, output, lse)));
+    return kernel.run(() => windowAttentionJob(kernel, args, output, lse));
   }
 
   async backward(args: AttentionBackwardArgs): Promise<BackwardOutput> {
@@ -45,7 +45,7 @@ export class WasmBackend implements Backend {
     const { dims } = checked.q;
     const output = { dQ: float32Tensor(dims), dK: float32Tensor(dims), dV: float32Tensor(dims) };
     const sums = new GradientSums(checked.H, checked.L, checked.bias, checked.logitScale);
-    await kernel.exclusive(() => kernel.run(() => windowAttentionBackwardJob(kernel, checked, output, sums)));
+    await kernel.run(() => windowAttentionBackwardJob(kernel, checked, output, sums));
     return { ...output, ...sums.result() };
   }
 
@@ -53,7 +53,7 @@ export class WasmBackend implements Backend {
     const { kernel } = this;
     const checked = checkShiftedWindowArgs(args);
     const out = float32Tensor([checked.B, checked.Himg, checked.Wimg, checked.C]);
-    await kernel.exclusive(() => kernel.run(() => shiftedWindowAttentionJob(kernel, checked, out.data)));
+    await kernel.run(() => shiftedWindowAttentionJob(kernel, checked, out.data));
     return out;
   }
 
@@ -62,7 +62,7 @@ export class WasmBackend implements Backend {
     const checked = checkShiftedWindowBackwardArgs(args);
     const dQkv = float32Tensor(checked.qkv.dims);
     const sums = new GradientSums(checked.numHeads, checked.grid.L, checked.relativePositionBias, checked.logitScale);
-    await kernel.exclusive(() => kernel.run(() => shiftedWindowAttentionBackwardJob(kernel, checked, dQkv.data, sums)));
+    await kernel.run(() => shiftedWindowAttentionBackwardJob(kernel, checked, dQkv.data, sums));
     const { dBias, dLogitScale } = sums.result();
     return { dQkv, ...(dBias && { dRelativePositionBias: dBias }), ...(dLogitScale && { dLogitScale }) };
   }

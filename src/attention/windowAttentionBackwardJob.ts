@@ -29,6 +29,7 @@ export function windowAttentionBackwardJob(
   const heads = Math.min(H, fitting);
   const windows = Math.min(MAX_WINDOWS, Math.max(1, Math.floor(fitting / H)));
   const partsOfWindow = Math.ceil(H / heads);
+  const parts = partsOfWindow === 1 ? Math.ceil(B / windows) : B * partsOfWindow;
   const perPart = Math.min(windows, B) * heads;
   const q = kernelInput(kernel, args.q);
   const k = kernelInput(kernel, args.k);
@@ -55,7 +56,7 @@ export function windowAttentionBackwardJob(
       dBias: sums.biasBytes,
       dLogitScale: sums.logitScaleBytes,
     },
-    kernel.places,
+    kernel.placesFor(parts),
   );
   const biasAt = bias.enter(at.bias, 0, H * L * L);
   const maskAt = mask.enter(at.mask, 0, nW * L * L);
@@ -73,7 +74,7 @@ export function windowAttentionBackwardJob(
   };
   return {
     kernel: 'windowAttentionBackward',
-    parts: partsOfWindow === 1 ? Math.ceil(B / windows) : B * partsOfWindow,
+    parts,
     scratch: at.scratch,
     scratchBytes,
     enter(part, place) {

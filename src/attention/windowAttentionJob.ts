@@ -20,6 +20,7 @@ export function windowAttentionJob(
   const windowHeads = B * H;
   const size = L * D;
   const perPart = Math.max(1, Math.min(Math.floor(PART_BYTES / (16 * size)), windowHeads));
+  const parts = Math.ceil(windowHeads / perPart);
   const q = kernelInput(kernel, args.q);
   const k = kernelInput(kernel, args.k);
   const v = kernelInput(kernel, args.v);
@@ -43,7 +44,7 @@ export function windowAttentionJob(
       o: o.bytes(perPart * size),
       lse: lse ? 4 * perPart * L : 0,
     },
-    kernel.places,
+    kernel.placesFor(parts),
   );
   const biasAt = bias.enter(at.bias, 0, biasLength);
   const maskAt = mask.enter(at.mask, 0, maskLength);
@@ -51,7 +52,7 @@ export function windowAttentionJob(
   const countOf = (part: number) => Math.min(perPart, windowHeads - part * perPart);
   return {
     kernel: 'windowAttention',
-    parts: Math.ceil(windowHeads / perPart),
+    parts,
     scratch: at.scratch,
     scratchBytes,
     enter(part, place) {

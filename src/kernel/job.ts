@@ -2,7 +2,7 @@ import type { KernelArgs, KernelName } from './kernelExports.js';
 
 /**
  * A kernel's work in parts, which threads share. The caller's thread enters and leaves them, in any order; a part in work
- * has one of `Kernel.places` places for its arrays to itself.
+ * has one of `Kernel.placesFor` places for its arrays to itself.
  */
 export interface Job<K extends KernelName = KernelName> {
   readonly kernel: K;

@@ -12,6 +12,7 @@ const ALIGNMENT = 64;
 /** The kernels on a memory of their own, and the threads that run them. */
 export class Kernel {
   #last: Promise<unknown> = Promise.resolve();
+  #pending = 0;
 
   private constructor(
     readonly exports: KernelExports,
@@ -64,24 +65,34 @@ export class Kernel {
     return this.pool?.threads ?? 1;
   }
 
-  /** How many parts of a job may be in work at once. */
-  get places(): number {
-    return this.pool?.places ?? 1;
+  /** How many of so many parts may be in work at once. */
+  placesFor(parts: number): number {
+    return this.pool && parts > 1 ? this.pool.places : 1;
   }
 
-  /** Runs `call` when the calls before it are over: they share the working memory. At once where there is one thread. */
-  async exclusive<T>(call: () => T | Promise<T>): Promise<T> {
-    if (!this.pool) return call();
-    const result = this.#last.then(call);
-    this.#last = result.catch(() => {});
+  /** Runs `call` when the calls before it are over: they share the working memory. At once where there are none. */
+  exclusive<T>(call: () => Promise<T>): Promise<T> {
+    const result = this.#pending++ === 0 ? call() : this.#last.then(call);
+    const end = () => {
+      this.#pending--;
+    };
+    this.#last = result.then(end, end);
     return result;
   }
 
   /**
-   * Runs the job that `prepare` makes, within `exclusive`; its working memory is free again afterwards.
-   * @throws what ended a worker, or RangeError for more memory than wasm32 has.
+   * Runs the job that `prepare` makes when the calls before it are over; its working memory is free again afterwards.
+   * Rejects with what ended a worker, or RangeError for more memory than wasm32 has.
    */
   async run<K extends KernelName>(prepare: () => Job<K>): Promise<void> {
+    if (this.#pending > 0) return this.exclusive(() => this.runWithin(prepare));
+    const result = this.runWithin(prepare);
+    // What this thread did at once needs no turn.
+    return this.pool?.isBusy ? this.exclusive(() => result) : result;
+  }
+
+  /** As `run`, for calls within `exclusive`. */
+  async runWithin<K extends KernelName>(prepare: () => Job<K>): Promise<void> {
     const mark = this.memory.mark();
     try {
       const job = prepare();

@@ -39,6 +39,7 @@ class KernelTensor implements Tensor<Float32Array> {
 export class KernelMemory {
   #top: number;
   #hasTensors = false;
+  #heap: Float32Array;
   /** End of the working arrays in use. */
   #workTop = 0;
 
@@ -47,6 +48,7 @@ export class KernelMemory {
     heapBase: number,
   ) {
     this.#top = align(heapBase);
+    this.#heap = new Float32Array(memory.buffer);
   }
 
   /** Bytes that the memory has grown to. */
@@ -110,6 +112,13 @@ export class KernelMemory {
   /** Ends the use of the working arrays made since `mark`. */
   release(mark: number): void {
     this.#workTop = mark;
+  }
+
+  /** Writes `length` elements of `values` from `start` on as floats. */
+  write(pointer: number, values: Float32Array | Float64Array, start: number, length: number): void {
+    if (this.#heap.buffer !== this.memory.buffer) this.#heap = new Float32Array(this.memory.buffer);
+    const isWhole = start === 0 && length === values.length;
+    this.#heap.set(isWhole ? values : values.subarray(start, start + length), pointer / 4);
   }
 
   /** A view of `length` floats; it detaches when memory grows. */

@@ -33,7 +33,15 @@ export function packagedSource(packaged: PackagedKernel, simd: KernelSimd): Kern
  */
 export async function givenSource(source: WasmSource): Promise<KernelSource> {
   const kernel = await read(source);
-  return { module: (isShared) => compile(kernel, isShared) };
+  return {
+    async module(isShared) {
+      try {
+        return await compile(kernel, isShared);
+      } catch (cause) {
+        throw new TypeError(message('wasm', 'WebAssembly bytes that compile', String(cause)), { cause });
+      }
+    },
+  };
 }
 
 async function read(source: WasmSource): Promise<WebAssembly.Module | Uint8Array<ArrayBuffer>> {
@@ -67,9 +75,5 @@ async function compile(
   isShared: boolean,
 ): Promise<WebAssembly.Module> {
   if (kernel instanceof WebAssembly.Module) return kernel;
-  try {
-    return await WebAssembly.compile(isShared ? importSharedMemory(kernel) : kernel);
-  } catch (cause) {
-    throw new TypeError(message('wasm', 'WebAssembly bytes that compile', String(cause)), { cause });
-  }
+  return WebAssembly.compile(isShared ? importSharedMemory(kernel) : kernel);
 }

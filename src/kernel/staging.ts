@@ -1,4 +1,4 @@
-import { type TensorLike, widen } from '../tensor/tensor.js';
+import type { TensorLike } from '../tensor/tensor.js';
 import type { Kernel } from './kernel.js';
 
 /** Half-precision types as `assembly/half.ts` numbers them. */
@@ -28,7 +28,7 @@ export function kernelInput({ exports, memory }: Kernel, tensor: TensorLike | un
         const bits = pointer + 2 * length;
         memory.halves(bits, length).set(data.subarray(start, start + length));
         exports.widenHalf(HALF_TYPES[type ?? ''] as number, bits, pointer, length);
-      } else widen(tensor, memory.floats(pointer, length), start);
+      } else memory.write(pointer, data as Float32Array | Float64Array, start, length);
       return pointer;
     },
   };

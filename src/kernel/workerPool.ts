@@ -23,6 +23,7 @@ export class WorkerPool {
   readonly #parts: Parts;
   readonly #start: Omit<WorkerStart, 'thread'>;
   #failure: Error | undefined;
+  #isBusy = false;
   #wake: (() => void) | undefined;
 
   constructor(
@@ -79,6 +80,7 @@ export class WorkerPool {
 
   /** Runs a job. @throws Error with the reason where a worker ended meanwhile; the next job gets new workers. */
   async run<K extends KernelName>(job: Job<K>): Promise<void> {
+    this.#isBusy = true;
     try {
       if (this.#failure) await this.stop();
       if (this.#workers.length === 0) await this.start();
@@ -86,7 +88,14 @@ export class WorkerPool {
     } catch (error) {
       await this.stop();
       throw error;
+    } finally {
+      this.#isBusy = false;
     }
+  }
+
+  /** Whether a job is being run. */
+  get isBusy(): boolean {
+    return this.#isBusy;
   }
 
   /** Ends the workers. */

@@ -1,0 +1,1 @@
+export { exp64, log64 } from '../../assembly/float64';
