@@ -1,4 +1,6 @@
 export { narrowHalf, widenHalf } from './half';
+export { layerNorm } from './layerNorm';
+export { linear, linearScratch, packLinear } from './linear';
 export {
   shiftedWindowAttentionBackward,
   shiftedWindowAttentionBackwardScratch,

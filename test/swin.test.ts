@@ -1,8 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { WindowAttention } from '../src/index.js';
 import { readSafetensors } from '../src/safetensors/index.js';
 import { type SwinConfig, SwinForImageClassification } from '../src/swin/index.js';
 import type { Tensor } from '../src/tensor/tensor.js';
+import { randomNumbers, randomTensor } from './support/arbitraries.js';
+import { BACKENDS, createEngine } from './support/engines.js';
 import { maxError, relativeError } from './support/errors.js';
 import { type GoldenCase, goldenCases, tensorOf } from './support/golden.js';
 
@@ -14,25 +17,52 @@ function stateDictOf({ tensors }: GoldenCase): Record<string, Tensor> {
   return Object.fromEntries(weights.map(([name, tensor]) => [name.slice(2), tensor]));
 }
 
-function configOf({ params }: GoldenCase): SwinConfig {
-  return { ...(params as unknown as SwinConfig), model_type: 'swin' };
+function configOf({ name, params }: GoldenCase): SwinConfig {
+  const { num_classes, image, ...config } = params as { num_classes?: number; image: [number, number] };
+  return {
+    image_size: image,
+    patch_size: 4,
+    ...(num_classes && { num_labels: num_classes }),
+    ...(config as unknown as SwinConfig),
+    model_type: name.includes('v2') ? 'swinv2' : 'swin',
+  };
 }
 
-describe('SwinForImageClassification', () => {
-  const models = goldenCases('models').filter(({ name }) => name.startsWith('hf_v1'));
+const models = goldenCases('models');
 
-  it.each(models)('agrees with golden $name, logits and hidden states', async (golden) => {
-    const model = await SwinForImageClassification.fromStateDict(stateDictOf(golden), configOf(golden));
+describe.each(BACKENDS)('Swin models on $title', (options) => {
+  let attention: WindowAttention;
+  beforeAll(async () => {
+    attention = await createEngine(options);
+  });
+  afterAll(() => attention.dispose());
+
+  it.each(models)('agree with golden $name, logits and hidden states', async (golden) => {
+    const tolerance = golden.name.includes('v2') ? 3e-5 : 1e-5;
+    const model = await SwinForImageClassification.fromStateDict(stateDictOf(golden), configOf(golden), { attention });
     const { logits, hiddenStates } = await model.forward(tensorOf(golden, 'x'), { hiddenStates: true });
-    expect(relativeError(logits, tensorOf(golden, 'logits'))).toBeLessThanOrEqual(1e-5);
+    expect(relativeError(logits, tensorOf(golden, 'logits'))).toBeLessThanOrEqual(tolerance);
     const expected = Object.keys(golden.tensors).filter((name) => name.startsWith('hidden'));
-    expect(hiddenStates?.length).toBe(expected.length);
-    hiddenStates?.forEach((hidden, i) => {
-      expect(hidden.dims).toEqual(tensorOf(golden, `hidden${i}`).dims);
-      expect(relativeError(hidden, tensorOf(golden, `hidden${i}`))).toBeLessThanOrEqual(1e-5);
-    });
+    if (expected.length > 0) expect(hiddenStates?.length).toBe(expected.length);
+    for (const [i, name] of expected.entries()) {
+      const hidden = hiddenStates?.[i] as Tensor;
+      expect(hidden.dims).toEqual(tensorOf(golden, name).dims);
+      expect(relativeError(hidden, tensorOf(golden, name))).toBeLessThanOrEqual(tolerance);
+    }
   });
 
+  it('take a batch of images of another size', async () => {
+    const golden = models[0] as GoldenCase;
+    const model = await SwinForImageClassification.fromStateDict(stateDictOf(golden), configOf(golden), { attention });
+    const pixels = randomTensor([3, 3, 61, 90], randomNumbers(3));
+    const { logits } = await model.forward(pixels);
+    const one = { dims: [1, 3, 61, 90], data: pixels.data.slice(pixels.data.length / 3, (2 * pixels.data.length) / 3) };
+    const second = { dims: [1, 10], data: logits.data.slice(10, 20) };
+    expect(relativeError((await model.forward(one)).logits, second)).toBeLessThanOrEqual(1e-5);
+  });
+});
+
+describe('SwinForImageClassification', () => {
   it('names tensors that are missing, extra or misshapen, and values that a config cannot have', async () => {
     const golden = models[0] as GoldenCase;
     const config = configOf(golden);
@@ -50,7 +80,7 @@ describe('SwinForImageClassification', () => {
       /relative_position_bias_table" expected dims \[49, 1\], got \[169, 1\]/,
     );
     await expect(load(weights, { model_type: 'vit' })).rejects.toThrow(
-      /"config.model_type" expected "swin", got "vit"/,
+      /"config.model_type" expected one of "swin", "swinv2", got "vit"/,
     );
     await expect(load(weights, { num_heads: [1] })).rejects.toThrow(
       /"config.num_heads" expected one number a stage of 2, got \[1\]/,

@@ -12,6 +12,13 @@ import type { WindowAttention, WindowAttentionOptions } from './windowAttention.
 /** Most threads of an engine: more than any machine gains from, less than what makes a host fall over. */
 const MAX_THREADS = 256;
 
+const kernels = new WeakMap<WindowAttention, Kernel>();
+
+/** The kernel behind an engine, for models that compute more than attention with it; undefined without WebAssembly. */
+export function kernelOf(attention: WindowAttention): Kernel | undefined {
+  return kernels.get(attention);
+}
+
 /** `createWindowAttention` over the kernels that a build of this package carries. */
 export async function createEngine(
   packaged: PackagedKernel,
@@ -27,7 +34,10 @@ export async function createEngine(
   const simd: KernelSimd = relaxed && supportsSimd('relaxed-simd') ? 'relaxed-simd' : 'simd';
   const source = wasm === undefined ? packagedSource(packaged, simd) : await givenSource(wasm);
   try {
-    return engine(new WasmBackend(await Kernel.create(simd, source, threads)));
+    const kernel = await Kernel.create(simd, source, threads);
+    const attention = engine(new WasmBackend(kernel));
+    kernels.set(attention, kernel);
+    return attention;
   } catch (error) {
     // A page's Content-Security-Policy may forbid to compile what the host would run.
     if (wanted === 'auto' && wasm === undefined && error instanceof WebAssembly.CompileError) {

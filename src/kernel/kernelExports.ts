@@ -63,6 +63,36 @@ export interface KernelExports {
   ): void;
   widenHalf(type: number, from: number, to: number, count: number): void;
   narrowHalf(type: number, from: number, to: number, count: number): void;
+  layerNorm(
+    rows: number,
+    C: number,
+    x: number,
+    weight: number,
+    bias: number,
+    eps: number,
+    residual: number,
+    out: number,
+    scratch: number,
+  ): void;
+  linearScratch(rows: number, inputs: number): number;
+  linear(
+    rows: number,
+    inputs: number,
+    outputs: number,
+    firstPanel: number,
+    panels: number,
+    x: number,
+    normWeight: number,
+    normBias: number,
+    eps: number,
+    weights: number,
+    bias: number,
+    isGelu: number,
+    residual: number,
+    o: number,
+    scratch: number,
+  ): void;
+  packLinear(weights: number, rows: number, inputs: number, to: number): void;
   windowAttentionBackwardScratch(L: number, D: number): number;
   windowAttentionBackward(
     windowHeads: number,
@@ -94,6 +124,8 @@ export const KERNELS = [
   'windowAttentionBackward',
   'shiftedWindowAttention',
   'shiftedWindowAttentionBackward',
+  'layerNorm',
+  'linear',
 ] as const;
 export type KernelName = (typeof KERNELS)[number];
 /** The arguments of a kernel, without its scratch. */
@@ -107,6 +139,8 @@ const FUNCTIONS = [
   'windowAttentionBackwardScratch',
   'shiftedWindowAttentionScratch',
   'shiftedWindowAttentionBackwardScratch',
+  'linearScratch',
+  'packLinear',
   'widenHalf',
   'narrowHalf',
 ] as const;

@@ -1,4 +1,4 @@
-import { checkFinite, checkInteger, checkObject, describe, message } from '../tensor/check.js';
+import { checkFinite, checkInteger, checkObject, checkOneOf, describe, message } from '../tensor/check.js';
 
 /** The keys of Hugging Face's `config.json` that this library reads; others are ignored. */
 export interface SwinConfig {
@@ -9,7 +9,9 @@ export interface SwinConfig {
   readonly embed_dim: number;
   readonly depths: readonly number[];
   readonly num_heads: readonly number[];
-  readonly window_size: number;
+  readonly window_size: number | readonly [number, number];
+  /** Swin V2: windows of the pre-training, one a stage, 0 for none. */
+  readonly pretrained_window_sizes?: readonly number[];
   readonly mlp_ratio?: number;
   readonly qkv_bias?: boolean;
   readonly layer_norm_eps?: number;
@@ -21,11 +23,13 @@ export interface SwinConfig {
 
 /** A checked config: sizes as pairs, defaults filled in. */
 export interface Architecture {
+  readonly version: 1 | 2;
   readonly imageSize: readonly [number, number];
   readonly patchSize: readonly [number, number];
   readonly numChannels: number;
   readonly stages: readonly StageShape[];
-  readonly windowSize: number;
+  readonly windowSize: readonly [number, number];
+  readonly pretrainedWindowSizes: readonly number[];
   readonly layerNormEps: number;
   readonly hasQkvBias: boolean;
   readonly labels: readonly string[];
@@ -46,7 +50,7 @@ export interface StageShape {
  */
 export function checkConfig(config: SwinConfig): Architecture {
   checkObject('config', config);
-  requireValue('model_type', config.model_type, 'swin');
+  checkOneOf('config.model_type', config.model_type, ['swin', 'swinv2']);
   requireValue('hidden_act', config.hidden_act ?? 'gelu', 'gelu');
   requireValue('use_absolute_embeddings', config.use_absolute_embeddings ?? false, false);
   const embedDim = checkInteger('config.embed_dim', config.embed_dim, 1);
@@ -59,6 +63,7 @@ export function checkConfig(config: SwinConfig): Architecture {
   const eps = checkFinite('config.layer_norm_eps', config.layer_norm_eps ?? 1e-5);
   if (eps < 0) throw new RangeError(message('config.layer_norm_eps', 'a number ≥ 0', describe(eps)));
   return {
+    version: config.model_type === 'swin' ? 1 : 2,
     imageSize: pair('image_size', config.image_size),
     patchSize: pair('patch_size', config.patch_size),
     numChannels: checkInteger('config.num_channels', config.num_channels ?? 3, 1),
@@ -75,11 +80,20 @@ export function checkConfig(config: SwinConfig): Architecture {
         hidden: checkInteger('config.mlp_ratio × channels', Math.floor(C * mlpRatio), 1),
       };
     }),
-    windowSize: checkInteger('config.window_size', config.window_size, 1),
+    windowSize: pair('window_size', config.window_size),
+    pretrainedWindowSizes: pretrainedOf(config),
     layerNormEps: eps,
     hasQkvBias: config.qkv_bias ?? true,
     labels: labelsOf(config),
   };
+}
+
+function pretrainedOf({ pretrained_window_sizes: sizes }: SwinConfig): number[] {
+  if (sizes === undefined) return [];
+  if (!Array.isArray(sizes)) {
+    throw new TypeError(message('config.pretrained_window_sizes', 'an array of integers', describe(sizes)));
+  }
+  return sizes.map((size, i) => checkInteger(`config.pretrained_window_sizes[${i}]`, size, 0, 2 ** 20));
 }
 
 function labelsOf({ id2label, num_labels }: SwinConfig): string[] {

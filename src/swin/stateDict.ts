@@ -1,8 +1,8 @@
 import { checkTensor } from '../tensor/check.js';
-import { float32Tensor, type Tensor, type TensorLike, toFloat32 } from '../tensor/tensor.js';
+import type { TensorLike } from '../tensor/tensor.js';
 
 /** Buffers that upstream code stores and recomputes. */
-const BUFFERS = /(^|\.)(relative_position_index|relative_coords_table|attn_mask)$/;
+const BUFFERS = /(^|\.)(relative_position_index|relative_coords_table|attn_mask|k_bias)$/;
 
 /** The tensors of a model by name; every one must be taken once, with the shape that the config implies. */
 export class StateDict {
@@ -17,10 +17,10 @@ export class StateDict {
   }
 
   /**
-   * The tensor as float32; the first of `names` that is there, for what upstream has renamed.
+   * The tensor; the first of `names` that is there, for what upstream has renamed.
    * @throws RangeError naming a tensor that is missing or has another shape.
    */
-  take(names: string | readonly string[], dims: readonly number[]): Tensor<Float32Array> {
+  take(names: string | readonly string[], dims: readonly number[]): TensorLike {
     const candidates = typeof names === 'string' ? [names] : names;
     const name = candidates.find((candidate) => this.has(candidate));
     if (name === undefined) {
@@ -32,7 +32,12 @@ export class StateDict {
       throw new RangeError(`tensor "${name}" expected dims [${dims.join(', ')}], got [${tensor.dims.join(', ')}]`);
     }
     this.#left.delete(name);
-    return float32Tensor(dims, toFloat32(tensor));
+    return tensor;
+  }
+
+  /** The size along an axis of a tensor whose size no config says; 0 where it is missing. */
+  sizeOf(name: string, axis: number): number {
+    return this.has(name) ? (checkTensor(name, this.tensors[name]).dims[axis] ?? 0) : 0;
   }
 
   /** @throws RangeError naming tensors that the config has no place for. */

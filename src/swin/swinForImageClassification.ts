@@ -1,13 +1,15 @@
+import { kernelOf } from '../attention/createEngine.js';
 import type { WindowAttention } from '../attention/windowAttention.js';
 import { readSafetensors } from '../safetensors/readSafetensors.js';
 import { checkDims, checkInteger } from '../tensor/check.js';
-import { float32Tensor, type Tensor, type TensorLike, toFloat64 } from '../tensor/tensor.js';
+import { float32Tensor, type Tensor, type TensorLike, toFloat32, toFloat64 } from '../tensor/tensor.js';
 import { type Architecture, checkConfig, type SwinConfig } from './config.js';
 import { swinForward } from './forward.js';
+import { KernelModel, type ModelOutput } from './kernelModel.js';
 import { type PreprocessorConfig, preprocess, type RawImage } from './preprocess.js';
 import { loadPretrained, type PretrainedSource } from './pretrained.js';
 import { StateDict } from './stateDict.js';
-import { readTransformersWeights, type SwinWeights } from './weights.js';
+import { readWeights } from './weights.js';
 
 export interface SwinOptions {
   /** The engine for attention; one of its own when absent. */
@@ -27,6 +29,13 @@ export interface Classification {
   readonly score: number;
 }
 
+/** How a model computes: with everything in kernel memory, or everything but attention in float64. */
+type Run = (
+  pixels: TensorLike,
+  dims: readonly [number, number, number, number],
+  hasHiddenStates: boolean,
+) => Promise<ModelOutput>;
+
 /** A Swin image classifier. Source: Liu et al. 2021; transformers, `SwinForImageClassification`. */
 export class SwinForImageClassification {
   /** Makes the engine where none is given; every entry point has its own way to get at the kernels. */
@@ -34,7 +43,7 @@ export class SwinForImageClassification {
 
   protected constructor(
     private readonly architecture: Architecture,
-    private readonly weights: SwinWeights,
+    private readonly run: Run,
     private readonly preprocessor: PreprocessorConfig | undefined,
     /** The engine that runs the attention. */
     readonly attention: WindowAttention,
@@ -72,9 +81,19 @@ export class SwinForImageClassification {
     { attention }: SwinOptions,
   ): Promise<SwinForImageClassification> {
     const architecture = checkConfig(config);
-    const weights = readTransformersWeights(new StateDict(tensors), architecture);
+    const weights = readWeights(new StateDict(tensors), architecture);
     const engine = attention ?? (await this.createAttention());
-    return new this(architecture, weights, preprocessor, engine);
+    const kernel = kernelOf(engine);
+    if (!kernel) {
+      const run: Run = async (pixels, dims, hasHiddenStates) => {
+        const { logits, hiddenStates } = await swinForward(toFloat64(pixels), dims, architecture, weights, engine);
+        return { logits: rounded(logits), ...(hasHiddenStates && { hiddenStates: hiddenStates.map(rounded) }) };
+      };
+      return new this(architecture, run, preprocessor, engine);
+    }
+    const model = new KernelModel(kernel, architecture, weights);
+    const run: Run = (pixels, dims, hasHiddenStates) => model.forward(toFloat32(pixels), dims, hasHiddenStates);
+    return new this(architecture, run, preprocessor, engine);
   }
 
   /** The labels, in the order of the logits. */
@@ -96,11 +115,7 @@ export class SwinForImageClassification {
     const dims = tensor.dims as [number, number, number, number];
     checkInteger('pixelValues.dims[2]', dims[2], 1);
     checkInteger('pixelValues.dims[3]', dims[3], 1);
-    const result = await swinForward(toFloat64(tensor), dims, this.architecture, this.weights, this.attention);
-    return {
-      logits: rounded(result.logits),
-      ...(options.hiddenStates && { hiddenStates: result.hiddenStates.map(rounded) }),
-    };
+    return this.run(tensor, dims, options.hiddenStates ?? false);
   }
 
   /** Pixel values `[1, 3, H, W]` of an image, as the model's `preprocessor_config.json` says. */

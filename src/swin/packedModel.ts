@@ -1,0 +1,61 @@
+import type { Kernel } from '../kernel/kernel.js';
+import { float32Tensor, type Tensor, toFloat32 } from '../tensor/tensor.js';
+import type { Architecture } from './config.js';
+import { type PackedLinear, type PackedNorm, packLinear, packNorm, place } from './packedWeights.js';
+import type { StageWeights, SwinWeights } from './weights.js';
+
+export interface PackedBlock {
+  readonly norm1: PackedNorm;
+  readonly qkv: PackedLinear;
+  /** Pointer to `[numHeads, L, L]`. */
+  readonly relativePositionBias: number;
+  readonly logitScale: Tensor<Float32Array> | undefined;
+  readonly paddingQkv: Tensor<Float32Array>;
+  readonly projection: PackedLinear;
+  readonly norm2: PackedNorm;
+  readonly fc1: PackedLinear;
+  readonly fc2: PackedLinear;
+}
+
+/** `SwinWeights` in kernel memory. */
+export interface PackedModel {
+  readonly patchEmbedding: PackedLinear;
+  readonly embeddingNorm: PackedNorm;
+  readonly stages: readonly {
+    readonly window: StageWeights['window'];
+    readonly blocks: readonly PackedBlock[];
+    readonly downsample: { readonly norm: PackedNorm; readonly reduction: PackedLinear } | undefined;
+  }[];
+  readonly norm: PackedNorm;
+  readonly classifier: PackedLinear;
+}
+
+/** Packs all weights, once. @throws RangeError where memory cannot grow so far. */
+export function packModel(kernel: Kernel, { layerNormEps: eps }: Architecture, weights: SwinWeights): PackedModel {
+  const linear = ({ weight, bias }: SwinWeights['classifier']) => packLinear(kernel, weight, bias);
+  const norm = (affine: SwinWeights['norm']) => packNorm(kernel, affine, eps);
+  return {
+    patchEmbedding: linear(weights.patchEmbedding),
+    embeddingNorm: norm(weights.embeddingNorm),
+    stages: weights.stages.map(({ window, blocks, downsample }) => ({
+      window,
+      blocks: blocks.map((block) => ({
+        norm1: norm(block.norm1),
+        qkv: linear(block.qkv),
+        relativePositionBias: place(kernel, block.relativePositionBias),
+        logitScale: block.logitScale && float32Tensor(block.logitScale.dims, toFloat32(block.logitScale)),
+        paddingQkv: float32Tensor(block.qkv.bias.dims, toFloat32(block.qkv.bias)),
+        projection: linear(block.projection),
+        norm2: norm(block.norm2),
+        fc1: linear(block.fc1),
+        fc2: linear(block.fc2),
+      })),
+      downsample: downsample && {
+        norm: norm(downsample.norm),
+        reduction: packLinear(kernel, downsample.reduction, undefined),
+      },
+    })),
+    norm: norm(weights.norm),
+    classifier: linear(weights.classifier),
+  };
+}

@@ -1,0 +1,5 @@
+export { geluRows } from '../../assembly/gelu';
+
+export function heapBase(): usize {
+  return __heap_base;
+}

@@ -1,0 +1,115 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { inlineKernel } from '../src/kernel/inlineKernel.js';
+import { Kernel } from '../src/kernel/kernel.js';
+import { packagedSource } from '../src/kernel/kernelSource.js';
+import { gelu, layerNorm, linear } from '../src/reference/index.js';
+import { layerNormJob } from '../src/swin/layerNormJob.js';
+import { linearJob } from '../src/swin/linearJob.js';
+import { packLinear, packNorm, place } from '../src/swin/packedWeights.js';
+import { float32Tensor, float64Tensor, type Tensor, type TensorLike, toFloat64 } from '../src/tensor/tensor.js';
+import { randomNumbers, randomTensor } from './support/arbitraries.js';
+import { maxError } from './support/errors.js';
+import { float64ToHalf } from './support/half.js';
+
+const EPS = 1e-5;
+const problem = fc.record({
+  rows: fc.integer({ min: 1, max: 90 }),
+  inputs: fc.oneof(fc.integer({ min: 1, max: 40 }), fc.constantFrom(96, 511, 512, 513, 1030)),
+  outputs: fc.oneof(fc.integer({ min: 1, max: 40 }), fc.constantFrom(96, 100)),
+  hasNorm: fc.boolean(),
+  hasBias: fc.boolean(),
+  isGelu: fc.boolean(),
+  residual: fc.constantFrom('none', 'apart', 'in place'),
+  type: fc.constantFrom('float32', 'float16', 'bfloat16'),
+  seed: fc.integer(),
+});
+
+function add(a: TensorLike, b: TensorLike): Tensor<Float64Array> {
+  const y = toFloat64(b);
+  return float64Tensor(
+    a.dims,
+    toFloat64(a).map((value, i) => value + (y[i] as number)),
+  );
+}
+
+describe.each([1, 3])('linear and layerNorm in %i threads', (threads) => {
+  let kernel: Kernel;
+  beforeAll(async () => {
+    kernel = await Kernel.create('simd', packagedSource(inlineKernel, 'simd'), threads);
+  });
+  afterAll(() => kernel.dispose());
+
+  /** What a job leaves in `[rows, columns]` at `pointer`; what lies behind it must stay. */
+  function outputAt(pointer: number, rows: number, columns: number): Tensor<Float32Array> {
+    const data = kernel.memory.floats(pointer, rows * columns + 8).slice();
+    expect([...data.subarray(rows * columns)]).toEqual(new Array(8).fill(7));
+    return float32Tensor([rows, columns], data.slice(0, rows * columns));
+  }
+
+  function outputPlace(rows: number, columns: number): number {
+    const pointer = kernel.memory.reserve(4 * (rows * columns + 8));
+    kernel.memory.floats(pointer, rows * columns + 8).fill(7);
+    return pointer;
+  }
+
+  it('agree with the reference at random sizes, fused with norm, bias, gelu and residual', async () => {
+    await fc.assert(
+      fc.asyncProperty(problem, async ({ rows, inputs, outputs, hasNorm, hasBias, isGelu, residual, type, seed }) => {
+        const next = randomNumbers(seed);
+        const x = randomTensor([rows, inputs], next, 2);
+        const wide = randomTensor([outputs, inputs], next, inputs ** -0.5);
+        const weight = type === 'float32' ? wide : float64ToHalf(wide, type as 'float16');
+        const bias = hasBias ? randomTensor([outputs], next) : undefined;
+        const norm = { weight: randomTensor([inputs], next), bias: randomTensor([inputs], next) };
+        const added = randomTensor([rows, outputs], next);
+
+        const normed = hasNorm ? layerNorm(x, norm.weight, norm.bias, EPS) : x;
+        const sum = linear(normed, weight, bias);
+        const whole = residual === 'none' ? sum : add(sum, added);
+        const expected = isGelu ? gelu(whole) : whole;
+
+        const o = outputPlace(rows, outputs);
+        if (residual === 'in place') kernel.memory.floats(o, rows * outputs).set(added.data);
+        const call = {
+          rows,
+          layer: packLinear(kernel, weight, bias),
+          x: place(kernel, x),
+          o,
+          norm: hasNorm ? packNorm(kernel, norm, EPS) : undefined,
+          isGelu,
+          residual: { none: 0, apart: place(kernel, added), 'in place': o }[residual] as number,
+        };
+        await kernel.run(() => linearJob(kernel, call));
+        expect(maxError(outputAt(o, rows, outputs), expected)).toBeLessThanOrEqual(2e-5);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('agree with the reference on rows alone, with and without a residual in place', async () => {
+    const sizes = fc.record({
+      rows: fc.integer({ min: 1, max: 70 }),
+      C: fc.integer({ min: 1, max: 600 }),
+      seed: fc.integer(),
+    });
+    await fc.assert(
+      fc.asyncProperty(sizes, fc.boolean(), async ({ rows, C, seed }, isResidual) => {
+        const next = randomNumbers(seed);
+        const x = randomTensor([rows, C], next, 3);
+        const added = randomTensor([rows, C], next);
+        const norm = { weight: randomTensor([C], next), bias: randomTensor([C], next) };
+        const normed = layerNorm(x, norm.weight, norm.bias, EPS);
+        const out = outputPlace(rows, C);
+        if (isResidual) kernel.memory.floats(out, rows * C).set(added.data);
+        const packed = packNorm(kernel, norm, EPS);
+        const at = place(kernel, x);
+        await kernel.run(() => layerNormJob(kernel, rows, packed, at, isResidual ? out : 0, out));
+        // A row of one or two numbers may cancel; its variance is then that of rounding.
+        const bound = C < 3 ? 1e-2 : 2e-5;
+        expect(maxError(outputAt(out, rows, C), isResidual ? add(normed, added) : normed)).toBeLessThanOrEqual(bound);
+      }),
+      { numRuns: 200 },
+    );
+  });
+});
