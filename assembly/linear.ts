@@ -1,4 +1,4 @@
-import { linearPanel } from '../build/assembly/linearTiles';
+import { linearPanel1, linearPanel2, linearPanel4 } from '../build/assembly/linearTiles';
 import { geluRows } from './gelu';
 import { layerNorm } from './layerNorm';
 
@@ -50,17 +50,22 @@ export function linear(
       const column = (<usize>p) << 5;
       const panel = weights + <usize>p * panelBytes + ((<usize>first) << 5);
       const panelBias = first == 0 && bias ? bias + column : 0;
-      let a = x + ((<usize>first) << 2);
-      let y = o + column;
-      let added = addedTo ? addedTo + column : 0;
-      for (let left = rows; left > 0;) {
-        const count = left >= 4 ? 4 : left >= 2 ? 2 : 1;
-        linearPanel(count, a, xStride, panel, depth, panelBias, added, outputs - (p << 3), y, oStride);
-        left -= count;
-        a += <usize>count * xStride;
-        y += <usize>count * oStride;
-        if (added) added += <usize>count * oStride;
-      }
+      const left = outputs - (p << 3);
+      const a = x + ((<usize>first) << 2);
+      const y = o + column;
+      const added = addedTo ? addedTo + column : 0;
+      linearPanel4(rows >> 2, a, xStride, panel, depth, panelBias, added, left, y, oStride);
+      if ((rows & 3) == 0) continue;
+      const done = <usize>(rows & ~3);
+      const a2 = a + done * xStride;
+      const y2 = y + done * oStride;
+      const added2 = added ? added + done * oStride : 0;
+      linearPanel2((rows >> 1) & 1, a2, xStride, panel, depth, panelBias, added2, left, y2, oStride);
+      const two = <usize>(rows & 2);
+      const a1 = a2 + two * xStride;
+      const y1 = y2 + two * oStride;
+      const added1 = added ? added2 + two * oStride : 0;
+      linearPanel1(rows & 1, a1, xStride, panel, depth, panelBias, added1, left, y1, oStride);
     }
   }
   if (isGelu) geluRows(o + firstByte, oStride, rows, min(panels << 3, outputs - (firstPanel << 3)));

@@ -19,11 +19,12 @@ function stateDictOf({ tensors }: GoldenCase): Record<string, Tensor> {
 
 function configOf({ name, params }: GoldenCase): SwinConfig {
   const { num_classes, image, ...config } = params as { num_classes?: number; image: [number, number] };
+  const upstream = config as unknown as Partial<SwinConfig>;
   return {
-    image_size: image,
-    patch_size: 4,
+    ...(upstream as SwinConfig),
+    image_size: upstream.image_size ?? image,
+    patch_size: upstream.patch_size ?? 4,
     ...(num_classes && { num_labels: num_classes }),
-    ...(config as unknown as SwinConfig),
     model_type: name.includes('v2') ? 'swinv2' : 'swin',
   };
 }
