@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -71,6 +71,20 @@ describe('classify', () => {
     for (const score of scores.slice(1, 5)) expect(score).toEqual(scores[0]);
     expect(scores[5].label).toBe(scores[0].label);
     expect(Math.abs(scores[5].score - scores[0].score)).toBeLessThan(0.05);
+  });
+
+  it('reads directories, and goes on behind a damaged image', async () => {
+    await mkdir(path('album'));
+    await writeFile(path('album/a.png'), 'no image');
+    await copyFile(CAT, path('album/b.PNG'));
+    await writeFile(path('album/notes.txt'), 'no image either');
+    const { code, stdout, stderr } = await cli('classify', path('album'), '--threads', '2', '--json');
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/a.png expected to be a PNG or JPEG file/);
+    const { images, threads } = JSON.parse(stdout);
+    expect([images.map(({ image }: { image: string }) => image), threads]).toEqual([[path('album/b.PNG')], 2]);
+    await mkdir(path('empty'));
+    expect((await cli('classify', path('empty'))).stderr).toMatch(/expected PNG or JPEG files/);
   });
 
   it.each([

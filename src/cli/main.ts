@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
+import { SingleBar } from 'cli-progress';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { check, formatCheck } from './check.js';
-import { classify, formatClassification } from './classify.js';
+import { type ClassifiedImage, classify, formatImage } from './classify.js';
 import { info } from './info.js';
 import { run } from './run.js';
 
@@ -23,14 +24,31 @@ const program = new Command('flash-window-attention').description(description).v
 program
   .command('classify')
   .description('classify PNG and JPEG images with a Swin model')
-  .argument('<image...>')
+  .argument('<image...>', 'images, and directories of them')
   .option('--model <directory>', "a model in Hugging Face's layout (default: the embedded CIFAR-10 classifier)")
   .option('--top <n>', 'labels to print', integer(1), 5)
   .option('--square', 'classify the centre square of each image')
   .option('--verify', 'repeat the attention by the float64 reference and print the largest error')
+  .option('--threads <n>', 'threads, 0 for one a core', integer(0))
   .addOption(backend())
   .addOption(json())
-  .action(async (images, options) => print(await classify(images, options), formatClassification, options));
+  .action(async (paths, options) => {
+    const run = await classify(paths, options);
+    const bar = run.count > 1 && process.stderr.isTTY ? new SingleBar({ clearOnComplete: true }) : undefined;
+    bar?.start(run.count, 0);
+    const images: ClassifiedImage[] = [];
+    for await (const result of run.images) {
+      bar?.increment();
+      if ('error' in result) {
+        process.stderr.write(`flash-window-attention: ${result.error}\n`);
+        process.exitCode = UNUSABLE;
+      } else if (options.json) images.push(result);
+      else print(result, () => formatImage(result, run), {});
+    }
+    bar?.stop();
+    const { model, backend, threads } = run;
+    if (options.json) print({ model, backend, threads, images }, String, options);
+  });
 
 program
   .command('run')

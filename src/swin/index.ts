@@ -3,7 +3,7 @@ import { SwinForImageClassification as Swin } from './swinForImageClassification
 
 export type { SwinConfig } from './config.js';
 export type { PreprocessorConfig, RawImage } from './preprocess.js';
-export type { PretrainedFiles, PretrainedSource } from './pretrained.js';
+export type { LoadProgress, PretrainedFiles, PretrainedSource } from './pretrained.js';
 export type { Classification, SwinOptions, SwinOutput } from './swinForImageClassification.js';
 
 /** A Swin image classifier. Source: Liu et al. 2021; transformers, `SwinForImageClassification`. */

@@ -1,19 +1,20 @@
 import { kernelOf } from '../attention/createEngine.js';
 import type { WindowAttention } from '../attention/windowAttention.js';
-import { readSafetensors } from '../safetensors/readSafetensors.js';
 import { checkDims, checkInteger } from '../tensor/check.js';
 import { float32Tensor, type Tensor, type TensorLike, toFloat32, toFloat64 } from '../tensor/tensor.js';
 import { type Architecture, checkConfig, type SwinConfig } from './config.js';
 import { swinForward } from './forward.js';
 import { KernelModel, type ModelOutput } from './kernelModel.js';
 import { type PreprocessorConfig, preprocess, type RawImage } from './preprocess.js';
-import { loadPretrained, type PretrainedSource } from './pretrained.js';
+import { type LoadProgress, loadPretrained, type PretrainedSource } from './pretrained.js';
 import { StateDict } from './stateDict.js';
 import { readWeights } from './weights.js';
 
 export interface SwinOptions {
   /** The engine for attention; one of its own when absent. */
   readonly attention?: WindowAttention | undefined;
+  /** Hears of every file of weights as it comes, `fromPretrained` alone. */
+  readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
 }
 
 export interface SwinOutput {
@@ -50,21 +51,20 @@ export class SwinForImageClassification {
   ) {}
 
   /**
-   * Loads a model in Hugging Face's layout from a directory, a base URL, or `{ config, weights }`. Rejects with what
-   * reading it throws, with RangeError for files that are malformed or contradict each other.
+   * Loads a model in Hugging Face's layout, whole or in shards, from a directory, a base URL, or `{ config, weights }`.
+   * Rejects with what reading it throws, with RangeError for files that are malformed or contradict each other.
    */
   static async fromPretrained(
     source: PretrainedSource,
     options: SwinOptions = {},
   ): Promise<SwinForImageClassification> {
-    const { config, weights, preprocessor } = await loadPretrained(source);
-    const { tensors } = readSafetensors(weights);
+    const { config, tensors, preprocessor } = await loadPretrained(source, options.onProgress);
     return this.create(tensors, config, preprocessor, options);
   }
 
   /**
-   * Makes a model of a state dict (by transformers' names; float32, float16 or bfloat16) and a config with Hugging
-   * Face's keys. Rejects with RangeError naming a tensor that is missing, extra or misshapen, or a config's bad value.
+   * Makes a model of a state dict (by the names of transformers, torchvision, timm or Microsoft; float32, float16 or
+   * bfloat16) and a config with Hugging Face's keys. Rejects with RangeError naming a tensor that is missing, extra or misshapen, or a config's bad value.
    */
   static async fromStateDict(
     tensors: Readonly<Record<string, TensorLike>>,
@@ -94,6 +94,11 @@ export class SwinForImageClassification {
     const model = new KernelModel(kernel, architecture, weights);
     const run: Run = (pixels, dims, hasHiddenStates) => model.forward(toFloat32(pixels), dims, hasHiddenStates);
     return new this(architecture, run, preprocessor, engine);
+  }
+
+  /** Ends the engine, whoever made it. */
+  dispose(): Promise<void> {
+    return this.attention.dispose();
   }
 
   /** The labels, in the order of the logits. */

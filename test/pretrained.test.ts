@@ -1,0 +1,95 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readSafetensors, writeSafetensors } from '../src/safetensors/index.js';
+import { type LoadProgress, SwinForImageClassification } from '../src/swin/index.js';
+import { float32Tensor, type Tensor } from '../src/tensor/tensor.js';
+import { relativeError } from './support/errors.js';
+import { float64ToHalf } from './support/half.js';
+
+const MODEL = new URL('../models/swin-cifar10/', import.meta.url);
+const INDEX = 'model.safetensors.index.json';
+const pixels = float32Tensor(
+  [1, 3, 64, 64],
+  new Float32Array(3 * 64 * 64).map((_, i) => ((i * 37) % 101) / 50 - 1),
+);
+
+describe('fromPretrained', () => {
+  let directory: string;
+  let tensors: Record<string, Tensor>;
+  let expected: Tensor;
+  let server: Server;
+  let base: string;
+
+  const logitsOf = async (source: string | URL, onProgress?: (progress: LoadProgress) => void) => {
+    const model = await SwinForImageClassification.fromPretrained(source, { onProgress });
+    const { logits } = await model.forward(pixels);
+    await model.dispose();
+    return logits;
+  };
+
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'pretrained-'));
+    tensors = readSafetensors(await readFile(new URL('model.safetensors', MODEL))).tensors;
+    expected = await logitsOf(MODEL);
+    await mkdir(join(directory, 'sharded'));
+    await writeFile(join(directory, 'sharded/config.json'), await readFile(new URL('config.json', MODEL)));
+    const names = Object.keys(tensors);
+    const shards = [names.slice(0, 40), names.slice(40)].map((part, i) => ({ file: `model-${i}.safetensors`, part }));
+    const map = Object.fromEntries(shards.flatMap(({ file, part }) => part.map((name) => [name, file])));
+    for (const { file, part } of shards) {
+      const own = Object.fromEntries(part.map((name) => [name, tensors[name] as Tensor]));
+      await writeFile(join(directory, 'sharded', file), writeSafetensors(own));
+    }
+    await writeFile(join(directory, 'sharded', INDEX), JSON.stringify({ weight_map: map }));
+    server = createServer(async (request, response) => {
+      try {
+        const body = await readFile(join(directory, request.url ?? ''));
+        response.writeHead(200, { 'content-length': body.length }).end(body);
+      } catch {
+        response.writeHead(404).end();
+      }
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  });
+  afterAll(async () => {
+    server.close();
+    await rm(directory, { recursive: true });
+  });
+
+  it('joins shards, from a directory and from a URL, and tells how far they have come', async () => {
+    expect((await logitsOf(join(directory, 'sharded'))).data).toEqual(expected.data);
+    const heard = new Map<string, LoadProgress>();
+    const logits = await logitsOf(`${base}/sharded`, (progress) => heard.set(progress.file, progress));
+    expect(logits.data).toEqual(expected.data);
+    expect([...heard.keys()].sort()).toEqual(['model-0.safetensors', 'model-1.safetensors']);
+    for (const { loaded, total } of heard.values()) expect(loaded).toBe(total);
+  });
+
+  it.each(['float16', 'bfloat16'] as const)('reads weights in %s', async (type) => {
+    const config = JSON.parse(await readFile(new URL('config.json', MODEL), 'utf8'));
+    const half = Object.entries(tensors).map(([name, tensor]) => [name, float64ToHalf(tensor, type)] as const);
+    const weights = writeSafetensors(Object.fromEntries(half));
+    const model = await SwinForImageClassification.fromPretrained({ config, weights });
+    const error = relativeError((await model.forward(pixels)).logits, expected);
+    expect(error).toBeLessThan(type === 'float16' ? 5e-3 : 5e-2);
+  });
+
+  it.each([
+    ['an index without a map', '{}', RangeError, /"model.safetensors.index.json" expected a weight_map/],
+    ['an index of files elsewhere', '{"weight_map":{"a":"../b"}}', RangeError, /expected a weight_map/],
+    ['an index that is no JSON', '{', RangeError, /model.safetensors.index.json expected to be JSON/],
+    ['a shard that is not there', '{"weight_map":{"a":"b"}}', Error, /b expected to be there, got no such file/],
+  ])('refuses %s', async (_, index, type, text) => {
+    await mkdir(join(directory, 'bad'), { recursive: true });
+    await writeFile(join(directory, 'bad/config.json'), await readFile(new URL('config.json', MODEL)));
+    await writeFile(join(directory, 'bad', INDEX), index);
+    const call = SwinForImageClassification.fromPretrained(join(directory, 'bad'));
+    await expect(call).rejects.toThrow(type);
+    await expect(call).rejects.toThrow(text);
+  });
+});
