@@ -39,7 +39,7 @@ function markdown(title: string, machine: Readonly<Record<string, string>>, resu
     '',
     ...Object.entries(machine).map(([key, value]) => `- ${key}: ${value}`),
     '',
-    row(['(B, H, L, D)', 'peak GFLOP/s', ...names]),
+    row(['shape', 'peak GFLOP/s', ...names]),
     row(['---', ...names.map(() => '---:'), '---:']),
     ...results.map(({ shape, peakGflops, sides }) =>
       row([

@@ -147,3 +147,26 @@ export function attentionGraph({ B, H, L, D, nW }: Shape): Uint8Array {
     23,
   );
 }
+
+/** `x W + bias` with constant weights `[inputs, outputs]`, which the engine packs as it loads them. */
+export function linearGraph(
+  rows: number,
+  inputs: number,
+  outputs: number,
+  w: Float32Array,
+  bias: Float32Array,
+): Uint8Array {
+  const constant = (name: string, dims: readonly number[], data: Float32Array) => ({
+    name,
+    dims,
+    data_type: FLOAT,
+    raw_data: new Uint8Array(data.buffer),
+  });
+  return model(
+    [{ op: 'Gemm', inputs: ['x', 'w', 'bias'], output: 'o' }],
+    { x: [rows, inputs] },
+    [rows, outputs],
+    [constant('w', [inputs, outputs], w), constant('bias', [outputs], bias)],
+    17,
+  );
+}

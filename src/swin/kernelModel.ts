@@ -1,6 +1,8 @@
-import { checkShiftedWindowArgs } from '../arguments/shiftedWindowArgs.js';
+import { type CheckedShiftedWindowArgs, checkShiftedWindowArgs } from '../arguments/shiftedWindowArgs.js';
 import { shiftedWindowAttentionJob } from '../attention/shiftedWindowAttentionJob.js';
+import type { Job } from '../kernel/job.js';
 import type { Kernel } from '../kernel/kernel.js';
+import type { KernelName } from '../kernel/kernelExports.js';
 import { float32Tensor, type Tensor } from '../tensor/tensor.js';
 import type { Architecture, StageShape } from './config.js';
 import { layerNormJob } from './layerNormJob.js';
@@ -40,7 +42,7 @@ export class KernelModel {
 
   /** @throws RangeError where kernel memory cannot hold the weights. */
   constructor(
-    private readonly kernel: Kernel,
+    protected readonly kernel: Kernel,
     private readonly architecture: Architecture,
     weights: SwinWeights,
   ) {
@@ -122,23 +124,19 @@ export class KernelModel {
     const isV2 = this.architecture.version === 2;
     const before = (norm: PackedNorm) => (isV2 ? undefined : norm);
     await this.#linear({ rows, layer: block.qkv, norm: before(block.norm1), x, o: wide });
-    await this.kernel.runWithin(() => {
-      const { memory } = this.kernel;
-      const L = window.windowSize[0] * window.windowSize[1];
-      const args = checkShiftedWindowArgs({
-        qkv: float32Tensor([B, H, W, 3 * C], memory.floats(wide, rows * 3 * C)),
-        numHeads,
-        windowSize: window.windowSize,
-        shiftSize: isShifted ? window.shiftSize(H, W) : 0,
-        relativePositionBias: float32Tensor(
-          [numHeads, L, L],
-          memory.floats(block.relativePositionBias, numHeads * L * L),
-        ),
-        logitScale: block.logitScale,
-        paddingQkv: block.paddingQkv,
-      });
-      return shiftedWindowAttentionJob(this.kernel, args, memory.floats(narrow, rows * C));
+    const L = window.windowSize[0] * window.windowSize[1];
+    const { memory } = this.kernel;
+    const positions = memory.floats(block.relativePositionBias, numHeads * L * L);
+    const args = checkShiftedWindowArgs({
+      qkv: float32Tensor([B, H, W, 3 * C], memory.floats(wide, rows * 3 * C)),
+      numHeads,
+      windowSize: window.windowSize,
+      shiftSize: isShifted ? window.shiftSize(H, W) : 0,
+      relativePositionBias: float32Tensor([numHeads, L, L], positions),
+      logitScale: block.logitScale,
+      paddingQkv: block.paddingQkv,
     });
+    await this.attend(args, memory.floats(narrow, rows * C));
     if (isV2) {
       await this.#linear({ rows, layer: block.projection, x: narrow, o: wide });
       await this.#norm(rows, block.norm1, wide, x, x);
@@ -187,12 +185,21 @@ export class KernelModel {
     return float32Tensor([B, classifier.outputs], memory.floats(at.logits, B * classifier.outputs).slice());
   }
 
+  /** From one tensor in kernel memory to another. */
+  protected attend(args: CheckedShiftedWindowArgs, out: Float32Array): Promise<void> {
+    return this.run(() => shiftedWindowAttentionJob(this.kernel, args, out));
+  }
+
+  protected run<K extends KernelName>(prepare: () => Job<K>): Promise<void> {
+    return this.kernel.runWithin(prepare);
+  }
+
   #linear(call: LinearCall): Promise<void> {
-    return this.kernel.runWithin(() => linearJob(this.kernel, call));
+    return this.run(() => linearJob(this.kernel, call));
   }
 
   #norm(rows: number, norm: PackedNorm, x: number, residual: number, out: number): Promise<void> {
-    return this.kernel.runWithin(() => layerNormJob(this.kernel, rows, norm, x, residual, out));
+    return this.run(() => layerNormJob(this.kernel, rows, norm, x, residual, out));
   }
 
   #read(pointer: number, map: FeatureMap): Tensor<Float32Array> {
