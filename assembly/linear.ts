@@ -1,4 +1,4 @@
-import { linearPanel1, linearPanel2, linearPanel4 } from '../build/assembly/linearTiles';
+import { linearPanel1, linearPanel4 } from '../build/assembly/linearTiles';
 import { geluRows } from './gelu';
 import { layerNorm } from './layerNorm';
 
@@ -55,17 +55,20 @@ export function linear(
       const y = o + column;
       const added = addedTo ? addedTo + column : 0;
       linearPanel4(rows >> 2, a, xStride, panel, depth, panelBias, added, left, y, oStride);
-      if ((rows & 3) == 0) continue;
       const done = <usize>(rows & ~3);
-      const a2 = a + done * xStride;
-      const y2 = y + done * oStride;
-      const added2 = added ? added + done * oStride : 0;
-      linearPanel2((rows >> 1) & 1, a2, xStride, panel, depth, panelBias, added2, left, y2, oStride);
-      const two = <usize>(rows & 2);
-      const a1 = a2 + two * xStride;
-      const y1 = y2 + two * oStride;
-      const added1 = added ? added2 + two * oStride : 0;
-      linearPanel1(rows & 1, a1, xStride, panel, depth, panelBias, added1, left, y1, oStride);
+      const lastAdded = added ? added + done * oStride : 0;
+      linearPanel1(
+        rows & 3,
+        a + done * xStride,
+        xStride,
+        panel,
+        depth,
+        panelBias,
+        lastAdded,
+        left,
+        y + done * oStride,
+        oStride,
+      );
     }
   }
   if (isGelu) geluRows(o + firstByte, oStride, rows, min(panels << 3, outputs - (firstPanel << 3)));
