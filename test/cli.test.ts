@@ -134,7 +134,7 @@ describe('run and check', () => {
     [['check', CAT], /safetensors file: expected a header/],
     [['check', CORE, '--case', 'c99'], /expected a case named "c99"/],
     [['check', CORE, '--suffix', '_none'], /expected tensors o, lse/],
-    [['check', CORE, '--dtype', 'int8'], /Allowed choices are float32/],
+    [['check', CORE, '--dtype', 'int8'], /Allowed choices are float32, tf32, bfloat16, float16/],
     [['run', CORE], /required option/],
     [['run', CORE, '-o', 'x', '--threads', 'two'], /expected an integer ≥ 0/],
     [['run', CORE, '-o', 'x', '--backward', '--reference'], /has no dO for --backward/],

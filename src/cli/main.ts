@@ -7,6 +7,7 @@ import { type ClassifiedImage, classify, formatImage } from './classify.js';
 import { info } from './info.js';
 import { run } from './run.js';
 
+const PRECISIONS = ['float32', 'tf32', 'bfloat16', 'float16'];
 const PASS = 0;
 const MISMATCH = 1;
 const UNUSABLE = 2;
@@ -79,7 +80,7 @@ program
   .argument('[actuals]', 'outputs o, lse, dQ, dK, dV, dBias, dLogitScale')
   .option('--suffix <text>', 'what follows the names of the outputs, such as _triton')
   .option('--case <name>', 'this case only')
-  .addOption(new Option('--dtype <name>', 'precision of the kernel').choices(['float32']).default('float32'))
+  .addOption(new Option('--dtype <name>', 'precision of the kernel').choices(PRECISIONS).default('float32'))
   .addOption(new Option('--format <name>', 'form of the report').choices(['text', 'json']).default('text'))
   .addOption(json())
   .action(async (file, actuals, options) => {

@@ -46,9 +46,9 @@ export function roundedWindowAttention(
     const end = at + L * D;
     const qNorms = logitScale && norms(q.subarray(at, end), L, D, r);
     const kNorms = logitScale && norms(k.subarray(at, end), L, D, r);
-    const Q = qNorms ? divideRows(q.subarray(at, end), qNorms, D, r) : q.subarray(at, end);
-    const K = kNorms ? divideRows(k.subarray(at, end), kNorms, D, r) : k.subarray(at, end);
-    const V = v.subarray(at, end);
+    const Q = (qNorms ? divideRows(q.subarray(at, end), qNorms, D, r) : q.subarray(at, end)).map(operand);
+    const K = (kNorms ? divideRows(k.subarray(at, end), kNorms, D, r) : k.subarray(at, end)).map(operand);
+    const V = v.subarray(at, end).map(operand);
     const factor = logitScale ? r(Math.exp(clampLogitScale(logitScale[h] as number))) : r(args.scale);
     for (let ij = 0; ij < L * L; ij++) {
       let s = r(factor * dot(Q, Math.floor(ij / L) * D, K, (ij % L) * D, D, r));
@@ -61,7 +61,7 @@ export function roundedWindowAttention(
     product(rounded, V, L, D, r, o.subarray(at, end));
     if (!dO) continue;
 
-    const G = dO.subarray(at, end);
+    const G = dO.subarray(at, end).map(operand);
     product(transpose(rounded, L), G, L, D, r, dV.subarray(at, end));
     softmaxBackward(P, G, V, dS, L, D, r);
     if (dBias.length > 0) addTo(dBias.subarray(h * L * L, (h + 1) * L * L), dS, r);
@@ -81,7 +81,7 @@ export function roundedWindowAttention(
   if (dO) Object.assign(outputs, { dQ, dK, dV });
   if (dBias.length > 0) outputs.dBias = dBias;
   if (dLogitScale.length > 0) outputs.dLogitScale = dLogitScale;
-  for (const name in outputs) outputs[name] = (outputs[name] as Float64Array).map(output);
+  for (const name in outputs) outputs[name] = (outputs[name] as Float64Array).map(name === 'lse' ? r : output);
   return outputs;
 }
 
