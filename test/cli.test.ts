@@ -11,6 +11,7 @@ import { randomNumbers, randomTensor } from './support/arbitraries.js';
 
 const MAIN = fileURLToPath(new URL('../build/cli/main.js', import.meta.url));
 const CORE = fileURLToPath(new URL('golden/core.safetensors', import.meta.url));
+const FAULTS = fileURLToPath(new URL('golden/faults.safetensors', import.meta.url));
 const CAT = fileURLToPath(new URL('../examples/images/chelsea.png', import.meta.url));
 
 interface Result {
@@ -118,6 +119,21 @@ describe('run and check', () => {
     const checked = await cli('check', path('one.safetensors'), path('out.safetensors'));
     expect(checked.code).toBe(0);
     expect(checked.stdout.match(/^pass {2}(o|lse|dQ|dK|dV|dBias) /gm)?.length).toBe(6);
+  });
+
+  it('say what is wrong, as text, Markdown and JUnit', async () => {
+    const check = (format: string) => {
+      return cli('check', FAULTS, '--case', 'faults', '--suffix', '_bias_transposed', '--format', format);
+    };
+    const [text, markdown, junit] = await Promise.all(['text', 'markdown', 'junit'].map(check));
+    for (const report of [text, markdown, junit]) {
+      expect([report?.code, report?.stderr]).toEqual([1, '']);
+      expect(report?.stdout).toMatch(/bias_transposed: the bias is added with queries and keys exchanged/);
+    }
+    expect(text?.stdout).toMatch(/^FAIL {2}faults\.o /m);
+    expect(markdown?.stdout).toMatch(/^\| \*\*FAIL\*\* \| faults\.o \|/m);
+    expect(junit?.stdout).toMatch(/<testsuite name="faults" tests="1" failures="1">/);
+    expect((await cli('check', FAULTS, '--case', 'faults', '--suffix', '_correct')).code).toBe(0);
   });
 
   it('find a wrong output, and exit with 1', async () => {

@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { SingleBar } from 'cli-progress';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { check, formatCheck } from './check.js';
+import { check } from './check.js';
+import { CHECK_REPORTS } from './checkReports.js';
 import { type ClassifiedImage, classify, formatImage } from './classify.js';
 import { info } from './info.js';
 import { run } from './run.js';
@@ -81,11 +82,16 @@ program
   .option('--suffix <text>', 'what follows the names of the outputs, such as _triton')
   .option('--case <name>', 'this case only')
   .addOption(new Option('--dtype <name>', 'precision of the kernel').choices(PRECISIONS).default('float32'))
-  .addOption(new Option('--format <name>', 'form of the report').choices(['text', 'json']).default('text'))
+  .addOption(
+    new Option('--format <name>', 'form of the report')
+      .choices([...Object.keys(CHECK_REPORTS), 'json'])
+      .default('text'),
+  )
   .addOption(json())
   .action(async (file, actuals, options) => {
     const result = await check(file, actuals, options);
-    print(result, formatCheck, { json: options.json || options.format === 'json' });
+    const isJson = options.json || options.format === 'json';
+    print(result, CHECK_REPORTS[options.format] ?? String, { json: isJson });
     if (!result.pass) process.exitCode = MISMATCH;
   });
 

@@ -8,4 +8,6 @@ export {
   type Verdict,
 } from './checkCase.js';
 export { type Comparison, compare, type Tolerance } from './compare.js';
+export { diagnose, type Hypothesis } from './diagnose.js';
+export type { WrongPlaces } from './locateErrors.js';
 export type { Precision } from './precision.js';
