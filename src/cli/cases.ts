@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises';
-import { readSafetensors } from '../safetensors/readSafetensors.js';
 import type { Tensor } from '../tensor/tensor.js';
+import { readTensors } from './tensorFiles.js';
 
 /** One case of a file: its parameters and its tensors, without the prefix `name.`. */
 export interface Case {
@@ -11,12 +10,12 @@ export interface Case {
 }
 
 /**
- * Reads the cases of a safetensors file: those that the metadata's JSON list `cases` names, those whose tensors carry
+ * Reads the cases of a safetensors or .npz file: those that the metadata's JSON list `cases` names, those whose tensors carry
  * a prefix, or a single one whose tensors carry none and whose parameters are the metadata itself.
  * @throws RangeError for a malformed file or list.
  */
 export async function readCases(path: string): Promise<Case[]> {
-  const { tensors, metadata } = readSafetensors(await readFile(path));
+  const { tensors, metadata } = await readTensors(path);
   const params = new Map(listedCases(path, metadata.cases).map((listed) => [listed.name, listed]));
   const cases = new Map<string, Record<string, Tensor>>();
   for (const [key, tensor] of Object.entries(tensors)) {

@@ -2,11 +2,13 @@
 import { readFileSync } from 'node:fs';
 import { SingleBar } from 'cli-progress';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { VECTOR_KINDS } from '../oracle/vectors.js';
 import { check } from './check.js';
 import { CHECK_REPORTS } from './checkReports.js';
 import { type ClassifiedImage, classify, formatImage } from './classify.js';
 import { info } from './info.js';
 import { run } from './run.js';
+import { vectors } from './vectors.js';
 
 const PRECISIONS = ['float32', 'tf32', 'bfloat16', 'float16'];
 const PASS = 0;
@@ -93,6 +95,28 @@ program
     const isJson = options.json || options.format === 'json';
     print(result, CHECK_REPORTS[options.format] ?? String, { json: isJson });
     if (!result.pass) process.exitCode = MISMATCH;
+  });
+
+program
+  .command('vectors')
+  .description('make inputs for a kernel, the same on every machine')
+  .requiredOption('-o, --output <file>', 'safetensors, or .npz for NumPy')
+  .requiredOption('--shape <B,H,L,D>', 'sizes of q, k and v')
+  .addOption(new Option('--kind <name>', 'numbers').choices(VECTOR_KINDS).default('random'))
+  .option('--bias', 'a bias [H, L, L]')
+  .option('--mask <nW>', 'a mask [nW, L, L]', integer(1))
+  .option('--cosine', "Swin V2's logitScale [H]")
+  .option('--backward', 'dO [B, H, L, D]')
+  .option('--truth', 'the float64 outputs too')
+  .addOption(new Option('--dtype <name>', 'precision of the kernel').choices(PRECISIONS).default('float32'))
+  .option('--seed <n>', 'of the numbers', integer(0), 1)
+  .addOption(json())
+  .action(async (options) => {
+    const format = ({ output, tensors }: Awaited<ReturnType<typeof vectors>>) => {
+      const shapes = Object.entries(tensors).map(([name, dims]) => `${name} [${dims.join(', ')}]`);
+      return `${output}: ${shapes.join(', ')}`;
+    };
+    print(await vectors(options), format, options);
   });
 
 program

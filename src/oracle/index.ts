@@ -11,3 +11,4 @@ export { type Comparison, compare, type Tolerance } from './compare.js';
 export { diagnose, type Hypothesis } from './diagnose.js';
 export type { WrongPlaces } from './locateErrors.js';
 export type { Precision } from './precision.js';
+export { makeVectors, VECTOR_KINDS, type VectorKind, type VectorOptions } from './vectors.js';

@@ -1,0 +1,44 @@
+import { makeVectors, type VectorKind, type VectorOptions } from '../oracle/vectors.js';
+import { windowAttention } from '../reference/windowAttention.js';
+import { windowAttentionBackward } from '../reference/windowAttentionBackward.js';
+import type { Tensor, TensorLike } from '../tensor/tensor.js';
+import { writeTensors } from './tensorFiles.js';
+import { UsageError } from './usageError.js';
+
+export interface VectorsOptions {
+  readonly output: string;
+  readonly shape: string;
+  readonly kind?: VectorKind;
+  readonly bias?: boolean;
+  readonly mask?: number;
+  readonly cosine?: boolean;
+  readonly backward?: boolean;
+  readonly dtype?: NonNullable<VectorOptions['dtype']>;
+  readonly seed?: number;
+  /** The float64 outputs too. */
+  readonly truth?: boolean;
+}
+
+export interface VectorsResult {
+  readonly output: string;
+  readonly tensors: Readonly<Record<string, readonly number[]>>;
+}
+
+/** Writes inputs, and the truth where asked for, to a file that `check` and NumPy read. */
+export async function vectors(options: VectorsOptions): Promise<VectorsResult> {
+  const shape = options.shape.split(',').map(Number);
+  if (shape.length !== 4 || !shape.every((size) => Number.isSafeInteger(size) && size >= 1)) {
+    throw new UsageError(`--shape expected B,H,L,D of integers ≥ 1, got ${options.shape}`);
+  }
+  const inputs = makeVectors({ ...options, shape: shape as [number, number, number, number], nW: options.mask });
+  const { dO, ...forward } = inputs as typeof inputs & Record<'q' | 'k' | 'v', Tensor>;
+  const scale = (shape[3] as number) ** -0.5;
+  const args = { ...forward, ...(!options.cosine && { scale }) };
+  const truth: Record<string, TensorLike> = options.truth
+    ? { ...windowAttention(args), ...(dO && windowAttentionBackward({ ...args, dO })) }
+    : {};
+  const tensors = { ...inputs, ...truth };
+  await writeTensors(options.output, tensors, options.cosine ? {} : { scale: String(scale) });
+  const dims = Object.entries(tensors).map(([name, tensor]) => [name, tensor.dims] as const);
+  return { output: options.output, tensors: Object.fromEntries(dims) };
+}
