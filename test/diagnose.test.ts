@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { diagnose } from '../src/oracle/index.js';
+import { diagnose, toMatchWindowAttention } from '../src/oracle/index.js';
 import { windowAttention } from '../src/reference/index.js';
 import { roundToBfloat16, roundToFloat16 } from '../src/tensor/half.js';
 import { float32Tensor, type Tensor } from '../src/tensor/tensor.js';
@@ -273,5 +273,24 @@ describe('diagnose', () => {
     const noise = randomTensor(problem.q.dims, problem.next, 0.1);
     expect(diagnose(inputsOf(problem), noise)[0]?.name).toBe('unexplained');
     expect(() => diagnose(inputsOf(problem), problem.bias)).toThrow(/"actualO" expected dims \[B, H, L, D\]/);
+  });
+});
+
+describe('toMatchWindowAttention', () => {
+  const problem = problemOf(randomNumbers(6));
+  const inputs = inputsOf(problem);
+  const tensorOf = (o: Float64Array) => float32Tensor(problem.q.dims, Float32Array.from(o));
+
+  it('passes what is right', () => {
+    const result = toMatchWindowAttention({ o: tensorOf(outputOf(inputs)) }, inputs);
+    expect(result.pass).toBe(true);
+    expect(result.message()).toMatch(/expected window attention to be wrong, got:\npass {2}o/);
+  });
+
+  it('says what is wrong', () => {
+    const o = tensorOf(outputOf({ ...inputs, bias: undefined } as unknown as Inputs));
+    const result = toMatchWindowAttention({ o }, inputs);
+    expect(result.pass).toBe(false);
+    expect(result.message()).toMatch(/FAIL {2}o {2}error .* allowed in float32, worst at .*\nbias_ignored: /);
   });
 });

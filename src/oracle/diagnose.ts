@@ -56,7 +56,11 @@ export function diagnose(inputs: CaseInputs, actualO: TensorLike): Hypothesis[] 
   const distance = trial.residual({});
   const correct =
     distance <= ROUNDING
-      ? explain('correct', 'the output is right to the rounding of its precision', distance)
+      ? explain(
+          'correct',
+          'the output is right but for rounding, perhaps of a lower precision than it is judged in',
+          distance,
+        )
       : explain('unexplained', 'the output is wrong in a way that is not known', distance);
   const singles = FAULT_KINDS.flatMap((kind) => {
     const variants = kind.variants(args, { bias: bias !== undefined, mask: mask !== undefined });

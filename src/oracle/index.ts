@@ -11,4 +11,5 @@ export { type Comparison, compare, type Tolerance } from './compare.js';
 export { diagnose, type Hypothesis } from './diagnose.js';
 export type { WrongPlaces } from './locateErrors.js';
 export type { Precision } from './precision.js';
+export { type MatcherResult, toMatchWindowAttention } from './toMatchWindowAttention.js';
 export { makeVectors, VECTOR_KINDS, type VectorKind, type VectorOptions } from './vectors.js';
