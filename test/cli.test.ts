@@ -164,6 +164,17 @@ describe('run and check', () => {
   });
 });
 
+describe('bench', () => {
+  it('times every engine at a shape', async () => {
+    const { code, stdout } = await cli('bench', '--shape', '2,2,16,8', '--json');
+    const { shape, engines } = JSON.parse(stdout);
+    expect([code, shape]).toEqual([0, [2, 2, 16, 8]]);
+    expect(engines[0]).toMatchObject({ name: 'wasm, simd, 1 thread', ratio: 1 });
+    expect(engines[0].milliseconds).toBeGreaterThan(0);
+    expect((await cli('bench', '--shape', '2,2')).stderr).toMatch(/--shape expected B,H,L,D/);
+  });
+});
+
 describe('info', () => {
   it('says what would run, as text and as JSON', async () => {
     expect((await cli('info')).stdout).toMatch(/^backend: wasm$/m);

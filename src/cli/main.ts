@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { SingleBar } from 'cli-progress';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { VECTOR_KINDS } from '../oracle/vectors.js';
+import { bench, DEFAULT_SHAPE, formatBench } from './bench.js';
 import { check } from './check.js';
 import { CHECK_REPORTS } from './checkReports.js';
 import { type ClassifiedImage, classify, formatImage } from './classify.js';
@@ -118,6 +119,13 @@ program
     };
     print(await vectors(options), format, options);
   });
+
+program
+  .command('bench')
+  .description('time the attention on every engine of this machine')
+  .option('--shape <B,H,L,D>', 'sizes of q, k and v', DEFAULT_SHAPE)
+  .addOption(json())
+  .action(async (options) => print(await bench(options.shape), formatBench, options));
 
 program
   .command('info')
