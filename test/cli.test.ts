@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -133,7 +133,19 @@ describe('run and check', () => {
     expect(text?.stdout).toMatch(/^FAIL {2}faults\.o /m);
     expect(markdown?.stdout).toMatch(/^\| \*\*FAIL\*\* \| faults\.o \|/m);
     expect(junit?.stdout).toMatch(/<testsuite name="faults" tests="1" failures="1">/);
+    expect(text?.stdout).toMatch(
+      /worst at window \d, head \d, row \d+, column \d+\n {6}elements by error over tolerance: exact/,
+    );
     expect((await cli('check', FAULTS, '--case', 'faults', '--suffix', '_correct')).code).toBe(0);
+  });
+
+  it('draw the errors', async () => {
+    const map = path('map.svg');
+    await cli('check', FAULTS, '--case', 'faults', '--suffix', '_one_window_stale', '--map', map);
+    const svg = await readFile(map, 'utf8');
+    // Window 3 of 4, all 3 heads; every row and column.
+    expect(svg.match(/fill="#8b0000"/g)?.length).toBe(3 + 49 * 32);
+    expect(svg).toMatch(/^<svg .*<text[^>]*>window 0 to 3 down, head 0 to 2 across<\/text>.*<\/svg>$/s);
   });
 
   it('find a wrong output, and exit with 1', async () => {

@@ -78,6 +78,8 @@ describe('checkCase', () => {
     expect([failed.pass, failed.tensors.o?.pass, failed.tensors.lse?.pass]).toEqual([false, false, true]);
     expect(failed.tensors.o?.worstIndex).toEqual([0, 1, 3, 4]);
     expect(failed.tensors.o?.ratio).toBeGreaterThan(100);
+    expect(failed.tensors.o?.histogram.reduce((sum, count) => sum + count)).toBe(o.data.length);
+    expect(failed.tensors.o?.histogram.slice(5)).toEqual([0, 1]);
   });
 
   it('judges gradients', () => {

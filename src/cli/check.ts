@@ -1,6 +1,9 @@
+import { writeFile } from 'node:fs/promises';
 import { type CaseReport, checkCase, OUTPUT_NAMES, type OutputName } from '../oracle/checkCase.js';
 import { diagnose, type Hypothesis } from '../oracle/diagnose.js';
+import { errorMap } from '../oracle/errorMap.js';
 import type { Precision } from '../oracle/precision.js';
+import { windowAttention } from '../reference/windowAttention.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { type Case, inputsOf, readCases } from './cases.js';
 import { UsageError } from './usageError.js';
@@ -9,6 +12,8 @@ export interface CheckOptions {
   readonly suffix?: string;
   readonly dtype?: Precision;
   readonly case?: string;
+  /** Where to draw the errors of `o`, of the last case that has one. */
+  readonly map?: string;
 }
 
 /** Verdicts on a case and, where its `o` fails, the likeliest reasons. */
@@ -39,6 +44,10 @@ export async function check(input: string, actuals: string | undefined, options:
     );
     if (!inputs || Object.keys(outputs).length === 0) continue;
     const report = checkCase(inputs, outputs, { dtype: options.dtype });
+    if (options.map !== undefined && outputs.o && report.tensors.o) {
+      const truth = windowAttention({ ...inputs }).o;
+      await writeFile(options.map, errorMap(outputs.o, truth, report.tensors.o.tolerance));
+    }
     const isWrong = outputs.o !== undefined && report.tensors.o?.pass === false;
     const diagnosis = isWrong ? diagnose(inputs, outputs.o as Tensor).slice(0, SHOWN) : undefined;
     reports.push({ name: item.name, ...report, ...(diagnosis && { diagnosis }) });

@@ -1,4 +1,4 @@
-import type { Verdict } from '../oracle/checkCase.js';
+import { HISTOGRAM, type Verdict } from '../oracle/checkCase.js';
 import type { CheckedCase, CheckResult } from './check.js';
 
 /** Forms of a report, by the name that `--format` takes. */
@@ -13,7 +13,8 @@ function textReport({ pass, cases }: CheckResult): string {
   const verdicts = cases.flatMap(({ tensors }) => Object.values(tensors));
   const lines = cases.flatMap((item) => [
     ...Object.entries(item.tensors).map(([tensor, verdict]) => {
-      return `${verdict.pass ? 'pass' : 'FAIL'}  ${titleOf(item, tensor)}  ${figures(verdict, item.dtype).join('  ')}`;
+      const line = `${verdict.pass ? 'pass' : 'FAIL'}  ${titleOf(item, tensor)}  ${figures(verdict, item.dtype).join('  ')}`;
+      return verdict.pass ? line : `${line}\n      ${histogramLine(verdict)}`;
     }),
     ...diagnosisOf(item).map((line) => `      ${line}`),
   ]);
@@ -81,8 +82,22 @@ function figures(verdict: Verdict, dtype: string): string[] {
     `naive ${dtype} ${verdict.naiveError.toExponential(2)}`,
     `ratio ${verdict.ratio.toFixed(2)}`,
     `max ulp ${verdict.maxUlpError.toPrecision(3)}`,
-    `worst at [${verdict.worstIndex.join(', ')}]`,
+    `worst at ${placeOf(verdict.worstIndex)}`,
   ];
+}
+
+/** Shares of the elements by their error over the tolerance. */
+function histogramLine({ histogram }: Verdict): string {
+  const total = histogram.reduce((sum, count) => sum + count, 0);
+  const names = ['exact', ...HISTOGRAM.map((bound) => `≤ ${bound}`), 'more'];
+  const shares = histogram.map((count, i) => `${names[i]}: ${((100 * count) / total).toFixed(1)}%`);
+  return `elements by error over tolerance: ${shares.join(', ')}`;
+}
+
+/** An index as window, head, row and column, for the tensors that have these axes. */
+function placeOf(index: readonly number[]): string {
+  const axes = ['window', 'head', 'row', 'column'];
+  return index.length === 4 ? index.map((at, i) => `${axes[i]} ${at}`).join(', ') : `[${index.join(', ')}]`;
 }
 
 function diagnosisOf({ diagnosis }: CheckedCase): string[] {

@@ -84,6 +84,7 @@ program
   .argument('[actuals]', 'outputs o, lse, dQ, dK, dV, dBias, dLogitScale')
   .option('--suffix <text>', 'what follows the names of the outputs, such as _triton')
   .option('--case <name>', 'this case only')
+  .option('--map <file.svg>', 'draw the errors of o, windows × heads and rows × columns')
   .addOption(new Option('--dtype <name>', 'precision of the kernel').choices(PRECISIONS).default('float32'))
   .addOption(
     new Option('--format <name>', 'form of the report')

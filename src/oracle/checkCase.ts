@@ -2,8 +2,8 @@ import { type AttentionArgs, checkAttentionArgs, checkAttentionBackwardArgs } fr
 import { windowAttention } from '../reference/windowAttention.js';
 import { windowAttentionBackward } from '../reference/windowAttentionBackward.js';
 import { checkObject, checkOneOf, describe, message } from '../tensor/check.js';
-import { float64Tensor, type Tensor, type TensorLike } from '../tensor/tensor.js';
-import { type Comparison, compare } from './compare.js';
+import { float64Tensor, type Tensor, type TensorLike, toFloat64 } from '../tensor/tensor.js';
+import { absoluteError, type Comparison, compare } from './compare.js';
 import { type Precision, ROUNDINGS } from './precision.js';
 import { type RoundedOutputs, roundedWindowAttention } from './roundedWindowAttention.js';
 
@@ -25,7 +25,12 @@ export interface Verdict extends Comparison {
   readonly ratio: number;
   /** `2 · naiveError + floor`, the bound of `maxAbsError`. */
   readonly tolerance: number;
+  /** Elements by their error: none, then up to each of `HISTOGRAM` times the tolerance, then beyond the last. */
+  readonly histogram: readonly number[];
 }
+
+/** Bounds of a verdict's histogram, times the tolerance. */
+export const HISTOGRAM = [1e-3, 1e-2, 1e-1, 1, 10] as const;
 
 export interface CaseReport {
   readonly pass: boolean;
@@ -92,5 +97,17 @@ function judge(actual: TensorLike, truth: Tensor, naive: Float64Array, epsilon: 
   // Where the yardstick itself is infinite, so is the tolerance.
   const pass = comparison.maxAbsError <= tolerance;
   const ratio = comparison.maxAbsError === 0 ? 0 : comparison.maxAbsError / naiveError;
-  return { ...comparison, pass, naiveError, ratio, tolerance };
+  return { ...comparison, pass, naiveError, ratio, tolerance, histogram: histogramOf(actual, truth, tolerance) };
+}
+
+function histogramOf(actual: TensorLike, truth: Tensor, tolerance: number): number[] {
+  const counts = new Array<number>(HISTOGRAM.length + 2).fill(0);
+  const expected = truth.data as Float64Array;
+  toFloat64(actual).forEach((value, at) => {
+    const error = absoluteError(value, expected[at] as number);
+    const bound = HISTOGRAM.findIndex((factor) => error <= factor * tolerance);
+    const bin = error === 0 ? 0 : bound < 0 ? HISTOGRAM.length + 1 : bound + 1;
+    counts[bin] = (counts[bin] as number) + 1;
+  });
+  return counts;
 }

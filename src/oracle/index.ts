@@ -3,12 +3,14 @@ export {
   type CaseInputs,
   type CaseReport,
   checkCase,
+  HISTOGRAM,
   OUTPUT_NAMES,
   type OutputName,
   type Verdict,
 } from './checkCase.js';
 export { type Comparison, compare, type Tolerance } from './compare.js';
 export { diagnose, type Hypothesis } from './diagnose.js';
+export { errorMap } from './errorMap.js';
 export type { WrongPlaces } from './locateErrors.js';
 export type { Precision } from './precision.js';
 export { type MatcherResult, toMatchWindowAttention } from './toMatchWindowAttention.js';
