@@ -3,7 +3,7 @@ import { AWAITED, type Parts, PUBLISHED, QUEUE, runNextPart, SLOT_LENGTH } from 
 
 /** What a worker is told at its start. */
 export interface WorkerStart {
-  readonly modules: readonly WebAssembly.Module[];
+  readonly module: WebAssembly.Module;
   /** Names of the kernels, in the order of their numbers in slots. */
   readonly kernels: readonly string[];
   readonly memory: WebAssembly.Memory;
@@ -24,15 +24,13 @@ const LOOKS = 2000;
 
 async function serve(port: Port, start: WorkerStart): Promise<never> {
   const { memory, queueLength, places } = start;
-  const instances = await Promise.all(
-    start.modules.map((module) => WebAssembly.instantiate(module, { env: { memory } })),
-  );
-  const exports = Object.assign({}, ...instances.map((instance) => instance.exports));
+  const instance = await WebAssembly.instantiate(start.module, { env: { memory } });
+  const exports = instance.exports as unknown as Record<string, Parts['kernels'][0]>;
   const parts: Parts = {
     control: new Int32Array(memory.buffer, start.control, QUEUE + queueLength + places),
     queueLength,
     slots: new Float64Array(memory.buffer, start.slots, SLOT_LENGTH * places),
-    kernels: start.kernels.map((name) => exports[name]),
+    kernels: start.kernels.map((name) => exports[name] as Parts['kernels'][0]),
     thread: start.thread,
   };
   port.postMessage('ready');

@@ -39,7 +39,7 @@ export class WorkerPool {
     const controlLength = QUEUE + queueLength + places;
     const control = memory.reserve(4 * controlLength);
     const slots = memory.reserve(8 * SLOT_LENGTH * places);
-    this.#start = { modules: [module], kernels: KERNELS, memory: shared, control, slots, queueLength, places };
+    this.#start = { module, kernels: KERNELS, memory: shared, control, slots, queueLength, places };
     this.#parts = {
       control: memory.integers(control, controlLength),
       queueLength,
