@@ -2,7 +2,7 @@ import { createWindowAttention } from '../attention/createWindowAttention.js';
 import type { WindowAttentionOptions } from '../attention/windowAttention.js';
 import { makeVectors } from '../oracle/vectors.js';
 import type { Tensor } from '../tensor/tensor.js';
-import { UsageError } from './usageError.js';
+import { parseShape } from './shape.js';
 
 const ROUNDS = 9;
 /** Milliseconds that an engine runs in each round, and before the first for the compiler to settle. */
@@ -24,12 +24,9 @@ export interface BenchResult {
 
 /** Times `forward` on every engine of this host, in turn, round by round. */
 export async function bench(text: string): Promise<BenchResult> {
-  const shape = text.split(',').map(Number);
-  if (shape.length !== 4 || !shape.every((size) => Number.isSafeInteger(size) && size >= 1)) {
-    throw new UsageError(`--shape expected B,H,L,D of integers ≥ 1, got ${text}`);
-  }
-  const [B, H, L, D] = shape as [number, number, number, number];
-  const { q, k, v, bias } = makeVectors({ shape: [B, H, L, D], bias: true }) as Record<string, Tensor>;
+  const shape = parseShape(text);
+  const [B, H, L, D] = shape;
+  const { q, k, v, bias } = makeVectors({ shape, bias: true }) as Record<string, Tensor>;
   const args = { q: q as Tensor, k: k as Tensor, v: v as Tensor, bias: bias as Tensor };
   const wanted: WindowAttentionOptions[] = [{}, { threads: 0 }, { relaxed: true }];
   const engines = await Promise.all(wanted.map(createWindowAttention));

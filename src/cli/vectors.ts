@@ -2,8 +2,8 @@ import { makeVectors, type VectorKind, type VectorOptions } from '../oracle/vect
 import { windowAttention } from '../reference/windowAttention.js';
 import { windowAttentionBackward } from '../reference/windowAttentionBackward.js';
 import type { Tensor, TensorLike } from '../tensor/tensor.js';
+import { parseShape } from './shape.js';
 import { writeTensors } from './tensorFiles.js';
-import { UsageError } from './usageError.js';
 
 export interface VectorsOptions {
   readonly output: string;
@@ -26,13 +26,10 @@ export interface VectorsResult {
 
 /** Writes inputs, and the truth where asked for, to a file that `check` and NumPy read. */
 export async function vectors(options: VectorsOptions): Promise<VectorsResult> {
-  const shape = options.shape.split(',').map(Number);
-  if (shape.length !== 4 || !shape.every((size) => Number.isSafeInteger(size) && size >= 1)) {
-    throw new UsageError(`--shape expected B,H,L,D of integers ≥ 1, got ${options.shape}`);
-  }
-  const inputs = makeVectors({ ...options, shape: shape as [number, number, number, number], nW: options.mask });
+  const shape = parseShape(options.shape);
+  const inputs = makeVectors({ ...options, shape, nW: options.mask });
   const { dO, ...forward } = inputs as typeof inputs & Record<'q' | 'k' | 'v', Tensor>;
-  const scale = (shape[3] as number) ** -0.5;
+  const scale = shape[3] ** -0.5;
   const args = { ...forward, ...(!options.cosine && { scale }) };
   const truth: Record<string, TensorLike> = options.truth
     ? { ...windowAttention(args), ...(dO && windowAttentionBackward({ ...args, dO })) }
