@@ -1,7 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { type CaseReport, checkCase, OUTPUT_NAMES, type OutputName } from '../oracle/checkCase.js';
-import { diagnose, type Hypothesis } from '../oracle/diagnose.js';
+import { diagnose } from '../oracle/diagnose.js';
 import { errorMap } from '../oracle/errorMap.js';
+import type { Hypothesis } from '../oracle/hypothesis.js';
 import type { Precision } from '../oracle/precision.js';
 import { windowAttention } from '../reference/windowAttention.js';
 import type { Tensor } from '../tensor/tensor.js';

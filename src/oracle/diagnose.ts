@@ -5,28 +5,13 @@ import { type TensorLike, toFloat64 } from '../tensor/tensor.js';
 import type { CaseInputs } from './checkCase.js';
 import { FAULT_KINDS, type Fault } from './faults.js';
 import { type FaultyInputs, faultyAttention, faultyInputs } from './faultyAttention.js';
+import { type Hypothesis, ROUNDING, WORTH_SAYING } from './hypothesis.js';
 import { localHypotheses } from './localFaults.js';
-import { locateErrors, type WrongPlaces } from './locateErrors.js';
-
-/** What may have made an output what it is. */
-export interface Hypothesis {
-  /** A kind of fault, two joined by ` + `, `correct`, or `unexplained` for a wrong output as it is. */
-  readonly name: string;
-  readonly explanation: string;
-  /** Root mean square of actual − explained, over that of the right output or the actual one, whichever
-   * is smaller; Infinity where one is not finite alone. */
-  readonly residual: number;
-  /** The windows, heads, rows and columns that are wrong, each list absent where all of that axis are. */
-  readonly where?: WrongPlaces;
-}
+import { locateErrors } from './locateErrors.js';
 
 /** Windows that hypotheses are tried on: so many that are wrong, and so many that are right. */
 const WRONG_WINDOWS = 5;
 const RIGHT_WINDOWS = 2;
-/** Residuals up to here are rounding, of bfloat16 at the most. */
-const ROUNDING = 0.02;
-/** A fault that leaves more than this share of the error, or of the output, explains nothing. */
-const WORTH_SAYING = 0.5;
 /** Single faults that are combined with every other one. */
 const PARTNERS = 6;
 

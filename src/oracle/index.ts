@@ -9,8 +9,9 @@ export {
   type Verdict,
 } from './checkCase.js';
 export { type Comparison, compare, type Tolerance } from './compare.js';
-export { diagnose, type Hypothesis } from './diagnose.js';
+export { diagnose } from './diagnose.js';
 export { errorMap } from './errorMap.js';
+export type { Hypothesis } from './hypothesis.js';
 export type { WrongPlaces } from './locateErrors.js';
 export type { Precision } from './precision.js';
 export { type MatcherResult, toMatchWindowAttention } from './toMatchWindowAttention.js';

@@ -2,10 +2,12 @@ import type { FaultShape } from './faults.js';
 
 /** Indices that are wrong along each axis of the output, where some are and some are not. */
 export interface WrongPlaces {
+  readonly images?: readonly number[];
   readonly windows?: readonly number[];
   readonly heads?: readonly number[];
   readonly rows?: readonly number[];
   readonly columns?: readonly number[];
+  readonly channels?: readonly number[];
 }
 
 export interface Located {

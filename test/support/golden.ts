@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
 import { readSafetensors } from '../../src/safetensors/index.js';
 import type { Tensor } from '../../src/tensor/tensor.js';
 
@@ -9,11 +10,15 @@ export interface GoldenCase {
   readonly tensors: Record<string, Tensor>;
 }
 
+/** Tensors and metadata of test/golden/`file`.safetensors, or of the same file compressed by gzip. */
+export function goldenFile(file: string) {
+  const url = new URL(`../golden/${file}.safetensors`, import.meta.url);
+  return readSafetensors(existsSync(url) ? readFileSync(url) : gunzipSync(readFileSync(new URL(`${url}.gz`))));
+}
+
 /** Cases of test/golden/`file`.safetensors; test/golden/README.md says whose code gave the expected values. */
 export function goldenCases(file: string): GoldenCase[] {
-  const { tensors, metadata } = readSafetensors(
-    readFileSync(new URL(`../golden/${file}.safetensors`, import.meta.url)),
-  );
+  const { tensors, metadata } = goldenFile(file);
   const cases = JSON.parse(metadata.cases as string) as { name: string }[];
   return cases.map(({ name, ...params }) => {
     const prefix = `${name}.`;
