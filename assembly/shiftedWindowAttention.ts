@@ -23,7 +23,9 @@ function windowMatrix(L: i32, D: i32): f64 {
  *
  * rows: for each band Wh pairs of pointers, the row of qkv and the row of the output that each line of its windows is, 0
  * for padding. splits: for each band the first of its lines that the cyclic shift wrapped round, Wh for none.
- * type: of qkv's elements. padding: q|k|v of a padded token, (3C), float32. bias: (H, L, L) or 0. shiftX: tokens.
+ * columns: for each of the windows × Ww tokens of a band's lines, the token of the image line that it is, −1 for padding.
+ * splitX: the first token of a band's last window that the shift wrapped round, Ww for none.
+ * type: of qkv's elements. padding: q|k|v of a padded token, (3C), float32. bias: (H, L, L) or 0.
  * The `heads` from `firstHead` on are computed.
  * Source: torchvision, `shifted_window_attention` between its two Linear layers.
  */
@@ -33,10 +35,11 @@ export function shiftedWindowAttention(
   splits: usize,
   type: i32,
   padding: usize,
-  Wimg: i32,
+  windows: i32,
+  columns: usize,
+  splitX: i32,
   Wh: i32,
   Ww: i32,
-  shiftX: i32,
   firstHead: i32,
   heads: i32,
   H: i32,
@@ -48,7 +51,6 @@ export function shiftedWindowAttention(
 ): void {
   const L = Wh * Ww;
   const C = H * D;
-  const columns = (Wimg + Ww - 1) / Ww;
   const tokenBytes = <usize>(3 * C) * elementBytes(type);
   const matrixBytes = (<usize>windowMatrix(L, D)) << 2;
   const tokens = scratch;
@@ -63,13 +65,13 @@ export function shiftedWindowAttention(
 
   for (let band = 0; band < bands; band++, rows += (<usize>Wh) << 3) {
     const split = load<i32>(splits + (band << 2));
-    for (let column = 0; column < columns; column++) {
-      const splitX = shiftX > 0 && column == columns - 1 ? Ww - shiftX : Ww;
-      const left = column * Ww + shiftX;
-      locateTokens(rows, 8, tokenBytes, padding, Wimg, Wh, Ww, left, columns * Ww, tokens);
-      locateTokens(rows + 4, 8, (<usize>C) << 2, 0, Wimg, Wh, Ww, left, columns * Ww, outputs);
-      const isCrossed = split < Wh || splitX < Ww;
-      if (isCrossed) fillMask(Wh, Ww, split, splitX, regions, mask);
+    for (let window = 0; window < windows; window++) {
+      const first = columns + ((<usize>window * <usize>Ww) << 2);
+      locateTokens(rows, 8, tokenBytes, padding, first, Wh, Ww, tokens);
+      locateTokens(rows + 4, 8, (<usize>C) << 2, 0, first, Wh, Ww, outputs);
+      const splitOfWindow = window == windows - 1 ? splitX : Ww;
+      const isCrossed = split < Wh || splitOfWindow < Ww;
+      if (isCrossed) fillMask(Wh, Ww, split, splitOfWindow, regions, mask);
       for (let h = firstHead; h < firstHead + heads; h++) {
         gatherRows(type, tokens, padding, L, D, h * D, q);
         gatherRows(type, tokens, padding, L, D, C + h * D, k);
@@ -83,26 +85,23 @@ export function shiftedWindowAttention(
 
 /**
  * Pointers to a window's tokens in one image: `lines` holds the pointer to each of its Wh lines, 0 for padding, every
- * `lineStride` bytes. A token outside the image gets `padding`.
+ * `lineStride` bytes; `columns` its Ww tokens of a line, −1 for padding. A token outside the image gets `padding`.
  */
 export function locateTokens(
   lines: usize,
   lineStride: usize,
   tokenBytes: usize,
   padding: usize,
-  Wimg: i32,
+  columns: usize,
   Wh: i32,
   Ww: i32,
-  left: i32,
-  paddedWidth: i32,
   tokens: usize,
 ): void {
   for (let y = 0; y < Wh; y++, lines += lineStride) {
     const line = load<usize>(lines);
     for (let x = 0; x < Ww; x++, tokens += 4) {
-      let at = left + x;
-      if (at >= paddedWidth) at -= paddedWidth;
-      store<usize>(tokens, line == 0 || at >= Wimg ? padding : line + <usize>at * tokenBytes);
+      const at = load<i32>(columns + (x << 2));
+      store<usize>(tokens, line == 0 || at < 0 ? padding : line + <usize>at * tokenBytes);
     }
   }
 }

@@ -24,10 +24,11 @@ export function shiftedWindowAttentionBackward(
   type: i32,
   padding: usize,
   zeros: usize,
-  Wimg: i32,
+  windows: i32,
+  columns: usize,
+  splitX: i32,
   Wh: i32,
   Ww: i32,
-  shiftX: i32,
   H: i32,
   D: i32,
   bias: usize,
@@ -39,7 +40,6 @@ export function shiftedWindowAttentionBackward(
 ): void {
   const L = Wh * Ww;
   const C = H * D;
-  const columns = (Wimg + Ww - 1) / Ww;
   const matrixBytes = (<usize>L * <usize>D + 8) << 2;
   const listBytes = (<usize>L) << 2;
   const tokenBytes = <usize>(3 * C) * elementBytes(type);
@@ -59,15 +59,14 @@ export function shiftedWindowAttentionBackward(
 
   for (let band = 0; band < bands; band++, rows += <usize>Wh * 12) {
     const split = load<i32>(splits + (band << 2));
-    for (let column = 0; column < columns; column++) {
-      const splitX = shiftX > 0 && column == columns - 1 ? Ww - shiftX : Ww;
-      const left = column * Ww + shiftX;
-      const width = columns * Ww;
-      locateTokens(rows, 12, tokenBytes, padding, Wimg, Wh, Ww, left, width, tokens);
-      locateTokens(rows + 4, 12, (<usize>C) << 2, zeros, Wimg, Wh, Ww, left, width, gradients);
-      locateTokens(rows + 8, 12, 12 * <usize>C, 0, Wimg, Wh, Ww, left, width, outputs);
-      const isCrossed = split < Wh || splitX < Ww;
-      if (isCrossed) fillMask(Wh, Ww, split, splitX, regions, mask);
+    for (let window = 0; window < windows; window++) {
+      const first = columns + ((<usize>window * <usize>Ww) << 2);
+      locateTokens(rows, 12, tokenBytes, padding, first, Wh, Ww, tokens);
+      locateTokens(rows + 4, 12, (<usize>C) << 2, zeros, first, Wh, Ww, gradients);
+      locateTokens(rows + 8, 12, 12 * <usize>C, 0, first, Wh, Ww, outputs);
+      const splitOfWindow = window == windows - 1 ? splitX : Ww;
+      const isCrossed = split < Wh || splitOfWindow < Ww;
+      if (isCrossed) fillMask(Wh, Ww, split, splitOfWindow, regions, mask);
       for (let h = 0; h < H; h++) {
         const channel = h * D;
         gatherRows(type, tokens, padding, L, D, channel, q);

@@ -89,5 +89,8 @@ describe.each(BACKENDS)('shiftedWindowAttention on $title', (options) => {
       /"paddingQkv" expected dims \[3C\] = \[12\]/,
     );
     await expect(call({ numHeads: '2' as unknown as number })).rejects.toThrow(TypeError);
+    await expect(call({ alwaysShift: 1 as unknown as boolean })).rejects.toThrow(
+      /"alwaysShift" expected a boolean, got 1/,
+    );
   });
 });

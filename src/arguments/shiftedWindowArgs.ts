@@ -13,6 +13,13 @@ export interface ShiftedWindowArgs {
   readonly windowSize: Size;
   /** Cyclic shift towards the origin, 0 by default; smaller than the window. */
   readonly shiftSize?: Size | undefined;
+  /**
+   * Shift along an axis that one window covers, too: Microsoft's detection backbone and transformers' Swin V2. False by
+   * default, which is torchvision's rule.
+   */
+  readonly alwaysShift?: boolean | undefined;
+  /** Shift the image first and pad it then: timm. False by default: padding goes first, and is shifted with the image. */
+  readonly rollBeforePadding?: boolean | undefined;
   /** `[numHeads, L, L]`. */
   readonly relativePositionBias?: TensorLike | undefined;
   /** Factor of the scores; `headDim ** -0.5` when absent. */
@@ -32,8 +39,9 @@ export interface ShiftedWindowBackwardArgs extends ShiftedWindowArgs {
 /** Where the windows of an image lie: sizes in tokens, after padding. */
 export interface WindowGrid {
   readonly windowSize: readonly [number, number];
-  /** The shift that is carried out: 0 along an axis that one window covers. */
+  /** The shift that is carried out: 0 along an axis that one window covers, unless `alwaysShift` says otherwise. */
   readonly shiftSize: readonly [number, number];
+  readonly rollBeforePadding: boolean;
   readonly paddedHeight: number;
   readonly paddedWidth: number;
   /** Windows of one image. */
@@ -83,20 +91,22 @@ export function checkShiftSize(shiftSize: Size, windowSize: readonly [number, nu
 /**
  * The grid of windows over an image padded (bottom, right) up to a multiple of the window.
  * The shift falls away along an axis whose window is at least the padded size
- * (torchvision, `shifted_window_attention`).
+ * (torchvision, `shifted_window_attention`), unless `alwaysShift` is set.
  */
 export function windowGrid(
   Himg: number,
   Wimg: number,
   windowSize: readonly [number, number],
   shiftSize: readonly [number, number],
+  { alwaysShift = false, rollBeforePadding = false }: Pick<ShiftedWindowArgs, 'alwaysShift' | 'rollBeforePadding'> = {},
 ): WindowGrid {
   const [Wh, Ww] = windowSize;
   const paddedHeight = Math.ceil(Himg / Wh) * Wh;
   const paddedWidth = Math.ceil(Wimg / Ww) * Ww;
   return {
     windowSize,
-    shiftSize: [Wh >= paddedHeight ? 0 : shiftSize[0], Ww >= paddedWidth ? 0 : shiftSize[1]],
+    shiftSize: alwaysShift ? shiftSize : [Wh >= paddedHeight ? 0 : shiftSize[0], Ww >= paddedWidth ? 0 : shiftSize[1]],
+    rollBeforePadding,
     paddedHeight,
     paddedWidth,
     nW: (paddedHeight / Wh) * (paddedWidth / Ww),
@@ -120,7 +130,11 @@ export function checkShiftedWindowArgs(args: ShiftedWindowArgs): CheckedShiftedW
   }
   const C = channels / 3;
   const windowSize = checkWindowSize(args.windowSize);
-  const grid = windowGrid(Himg, Wimg, windowSize, checkShiftSize(args.shiftSize ?? 0, windowSize));
+  for (const name of ['alwaysShift', 'rollBeforePadding'] as const) {
+    if (typeof (args[name] ?? false) !== 'boolean')
+      throw new TypeError(message(name, 'a boolean', describe(args[name])));
+  }
+  const grid = windowGrid(Himg, Wimg, windowSize, checkShiftSize(args.shiftSize ?? 0, windowSize), args);
   const { relativePositionBias: bias, logitScale, paddingQkv, scale } = args;
   if (scale !== undefined && logitScale !== undefined) {
     throw new TypeError('"scale" expected to be absent beside "logitScale": cosine attention takes its factor from it');

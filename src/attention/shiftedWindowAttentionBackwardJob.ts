@@ -4,7 +4,7 @@ import type { Kernel } from '../kernel/kernel.js';
 import { HALF_TYPES, kernelInput } from '../kernel/staging.js';
 import { float32Tensor } from '../tensor/tensor.js';
 import { bandParts } from './bandParts.js';
-import { splitsOfBands } from './bands.js';
+import { columnsOfBand, splitsOfBands } from './bands.js';
 import type { GradientSums } from './gradientSums.js';
 import { imageLines, outputLines } from './imageLines.js';
 import { logitFactorBytes, writeLogitFactors } from './logitFactors.js';
@@ -35,6 +35,7 @@ export function shiftedWindowAttentionBackwardJob(
   const { at, places } = memory.work(
     {
       padding: 12 * C,
+      columns: 4 * grid.paddedWidth,
       zeros: 4 * C,
       bias: bias.bytes(numHeads * L * L),
       logitFactors: logitFactorBytes(logitScale),
@@ -53,6 +54,7 @@ export function shiftedWindowAttentionBackwardJob(
   );
   kernelInput(kernel, args.paddingQkv ?? float32Tensor([3 * C])).enter(at.padding, 0, 3 * C);
   memory.floats(at.zeros, C).fill(0);
+  memory.integers(at.columns, grid.paddedWidth).set(columnsOfBand(args));
   const biasAt = bias.enter(at.bias, 0, numHeads * L * L);
   writeLogitFactors(memory, logitScale, at.logitFactors);
   return {
@@ -78,10 +80,11 @@ export function shiftedWindowAttentionBackwardJob(
         HALF_TYPES[qkv.type] ?? 0,
         at.padding,
         at.zeros,
-        Wimg,
+        grid.paddedWidth / Ww,
+        at.columns,
+        Ww - shiftSize[1],
         Wh,
         Ww,
-        shiftSize[1],
         numHeads,
         headDim,
         biasAt,

@@ -4,7 +4,7 @@ import type { Kernel } from '../kernel/kernel.js';
 import { HALF_TYPES, kernelInput } from '../kernel/staging.js';
 import { float32Tensor } from '../tensor/tensor.js';
 import { bandParts } from './bandParts.js';
-import { splitsOfBands } from './bands.js';
+import { columnsOfBand, splitsOfBands } from './bands.js';
 import { imageLines, outputLines } from './imageLines.js';
 import { logitFactorBytes, writeLogitFactors } from './logitFactors.js';
 
@@ -34,6 +34,7 @@ export function shiftedWindowAttentionJob(
   const { at, places } = memory.work(
     {
       padding: 12 * C,
+      columns: 4 * grid.paddedWidth,
       bias: bias.bytes(numHeads * L * L),
       logitFactors: logitFactorBytes(logitScale),
       scratch,
@@ -47,6 +48,7 @@ export function shiftedWindowAttentionJob(
     kernel.placesFor(split.parts),
   );
   kernelInput(kernel, args.paddingQkv ?? float32Tensor([3 * C])).enter(at.padding, 0, 3 * C);
+  memory.integers(at.columns, grid.paddedWidth).set(columnsOfBand(args));
   const biasAt = bias.enter(at.bias, 0, numHeads * L * L);
   writeLogitFactors(memory, logitScale, at.logitFactors);
   return {
@@ -69,10 +71,11 @@ export function shiftedWindowAttentionJob(
         own.splits,
         HALF_TYPES[qkv.type] ?? 0,
         at.padding,
-        Wimg,
+        grid.paddedWidth / Ww,
+        at.columns,
+        Ww - shiftSize[1],
         Wh,
         Ww,
-        shiftSize[1],
         part.firstHead,
         part.heads,
         numHeads,

@@ -6,19 +6,32 @@ import { windowPartition, windowReverse } from './windowPartition.js';
 
 type Image = Tensor<Float64Array>;
 
-/** pad → cyclic shift → windowPartition: `[B, Himg, Wimg, C]` → `[B·nW, Wh, Ww, C]`, padding tokens being `padding` (C). */
+/**
+ * pad → cyclic shift → windowPartition: `[B, Himg, Wimg, C]` → `[B·nW, Wh, Ww, C]`, padding tokens being `padding` (C).
+ * Source: torchvision, `shifted_window_attention`. With `rollBeforePadding` the shift goes first: timm,
+ * `SwinTransformerBlock._attn`.
+ */
 export function windowsOfImage(image: TensorLike, grid: WindowGrid, padding?: Float64Array): Image {
-  const padded = padImage(image, grid, padding);
-  return windowPartition(cyclicShift(padded, [-grid.shiftSize[0], -grid.shiftSize[1]]), grid.windowSize);
+  const shift = [-grid.shiftSize[0], -grid.shiftSize[1]] as const;
+  const shifted = grid.rollBeforePadding
+    ? padImage(cyclicShift(image, shift), grid, padding)
+    : cyclicShift(padImage(image, grid, padding), shift);
+  return windowPartition(shifted, grid.windowSize);
 }
 
 /** windowReverse → shift back → crop: the inverse of `windowsOfImage`, padding dropped. */
 export function imageOfWindows(windows: Image, grid: WindowGrid, Himg: number, Wimg: number): Image {
   const { windowSize, shiftSize, paddedHeight, paddedWidth } = grid;
-  return cropImage(cyclicShift(windowReverse(windows, windowSize, paddedHeight, paddedWidth), shiftSize), Himg, Wimg);
+  const padded = windowReverse(windows, windowSize, paddedHeight, paddedWidth);
+  return grid.rollBeforePadding
+    ? cyclicShift(cropImage(padded, Himg, Wimg), shiftSize)
+    : cropImage(cyclicShift(padded, shiftSize), Himg, Wimg);
 }
 
-/** The mask of a shifted grid; undefined where there is no shift, or no image. */
+/**
+ * The mask of a shifted grid; undefined where there is no shift, or no image. Regions are those of the padded image, in
+ * timm too (`SwinTransformerBlock.get_attn_mask`), which shifts before it pads.
+ */
 export function shiftMask({ B, grid }: CheckedShiftedWindowArgs): Image | undefined {
   const { windowSize, shiftSize, paddedHeight, paddedWidth } = grid;
   if (B === 0 || (shiftSize[0] === 0 && shiftSize[1] === 0)) return undefined;

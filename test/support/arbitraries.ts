@@ -73,15 +73,17 @@ export const imageProblem = fc
     headDim: fc.constantFrom(1, 3, 4, 8, 11),
     windowSize: fc.tuple(window, window),
     shift: fc.tuple(fc.nat(), fc.nat()),
+    alwaysShift: fc.boolean(),
+    rollBeforePadding: fc.boolean(),
     hasBias: fc.boolean(),
     isCosine: fc.boolean(),
     hasPadding: fc.boolean(),
     type: fc.constantFrom('float32' as const, 'float16' as const, 'bfloat16' as const),
     seed: fc.integer(),
   })
-  .map(({ B, Himg, Wimg, numHeads, headDim, windowSize, shift, hasBias, isCosine, hasPadding, type, seed }) => {
+  .map(({ B, Himg, Wimg, numHeads, headDim, shift, hasBias, isCosine, hasPadding, type, seed, ...options }) => {
     const next = randomNumbers(seed);
-    const [Wh, Ww] = windowSize;
+    const [Wh, Ww] = options.windowSize;
     const L = Wh * Ww;
     const channels = 3 * numHeads * headDim;
     const exact = randomTensor([B, Himg, Wimg, channels], next);
@@ -90,7 +92,7 @@ export const imageProblem = fc
       qkv,
       shortestRow: shortestRow(toFloat64(qkv), headDim),
       numHeads,
-      windowSize,
+      ...options,
       shiftSize: [shift[0] % Wh, shift[1] % Ww] as [number, number],
       ...(hasBias && { relativePositionBias: randomTensor([numHeads, L, L], next) }),
       ...(isCosine && { logitScale: randomTensor([numHeads, 1, 1], next) }),
