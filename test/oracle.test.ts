@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { type CaseInputs, checkCase, compare } from '../src/oracle/index.js';
-import { windowAttention, windowAttentionBackward } from '../src/reference/index.js';
-import { float32Tensor } from '../src/tensor/tensor.js';
+import {
+  shiftedWindowAttention,
+  shiftedWindowAttentionBackward,
+  windowAttention,
+  windowAttentionBackward,
+} from '../src/reference/index.js';
+import { float32Tensor, type Tensor } from '../src/tensor/tensor.js';
 import { randomNumbers, randomTensor } from './support/arbitraries.js';
 
 const tensor = (...values: number[]) => float32Tensor([values.length], Float32Array.of(...values));
@@ -97,5 +102,53 @@ describe('checkCase', () => {
     );
     expect(() => checkCase(inputs, { dLogitScale: truth.dQ })).toThrow(/"actuals.dLogitScale" expected no dLogitScale/);
     expect(() => checkCase(inputs, { o: truth.o }, { dtype: 'int8' as 'float32' })).toThrow(/"dtype" expected one of/);
+  });
+});
+
+describe('checkCase over images', () => {
+  const next = randomNumbers(8);
+  const random = (...dims: number[]) => randomTensor(dims, next);
+  const inputs = {
+    qkv: random(2, 5, 7, 24),
+    numHeads: 2,
+    windowSize: [3, 4] as const,
+    shiftSize: [1, 2] as const,
+    relativePositionBias: random(2, 12, 12),
+    paddingQkv: random(24),
+    dO: random(2, 5, 7, 8),
+  };
+  const { dO, ...forward } = inputs;
+  const o = shiftedWindowAttention(forward);
+  const gradients = shiftedWindowAttentionBackward({ ...forward, dO });
+  const stored = ({ dims, data }: Tensor) => float32Tensor(dims, Float32Array.from(data as Float64Array));
+
+  it('passes what is rounded to float32, gradients too', () => {
+    const { dQkv, dRelativePositionBias } = gradients;
+    const actuals = {
+      o: stored(o),
+      dQkv: stored(dQkv),
+      dRelativePositionBias: stored(dRelativePositionBias as Tensor),
+    };
+    const report = checkCase(inputs, actuals);
+    expect(Object.keys(report.tensors)).toEqual(['o', 'dQkv', 'dRelativePositionBias']);
+    expect(report.pass).toBe(true);
+  });
+
+  it('fails one wrong channel of one pixel, and says where', () => {
+    const wrong = stored(o);
+    wrong.data[((1 * 5 + 4) * 7 + 2) * 8 + 3] = 9;
+    const report = checkCase(inputs, { o: wrong });
+    expect([report.pass, report.tensors.o?.worstIndex]).toEqual([false, [1, 4, 2, 3]]);
+    const dQkv = stored(gradients.dQkv);
+    dQkv.data[20] = 9;
+    expect(checkCase(inputs, { dQkv }).tensors.dQkv?.worstIndex).toEqual([0, 0, 0, 20]);
+  });
+
+  it('asks for what it needs', () => {
+    expect(() => checkCase(forward, { dQkv: gradients.dQkv })).toThrow(
+      /"dO" expected a tensor beside actual gradients/,
+    );
+    expect(() => checkCase(inputs, { lse: o })).toThrow(/"actuals" expected one of o, dQkv/);
+    expect(() => checkCase({ ...inputs, numHeads: 5 }, { o })).toThrow(/"qkv" expected/);
   });
 });

@@ -1,3 +1,5 @@
+import type { CaseInputs } from '../oracle/checkCase.js';
+import type { ImageCaseInputs } from '../oracle/imageCase.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { readTensors } from './tensorFiles.js';
 
@@ -33,7 +35,7 @@ export async function readCases(path: string): Promise<Case[]> {
 }
 
 /** The case's arguments of `forward`, and dO where it has one. */
-export function inputsOf({ params, tensors }: Case) {
+export function inputsOf({ params, tensors }: Case): CaseInputs | undefined {
   const { q, k, v, bias, mask, logitScale, dO } = tensors;
   if (!q || !k || !v) return undefined;
   const scale = params.scale;
@@ -43,6 +45,26 @@ export function inputsOf({ params, tensors }: Case) {
     v,
     ...(bias && { bias }),
     ...(mask && { mask }),
+    ...(logitScale ? { logitScale } : typeof scale === 'number' && { scale }),
+    ...(dO && { dO }),
+  };
+}
+
+/** The case's arguments of `shiftedWindowAttention`, sizes from its parameters, and dO where it has one. */
+export function imageInputsOf({ params, tensors }: Case): ImageCaseInputs | undefined {
+  const { qkv, relativePositionBias, logitScale, paddingQkv, dO } = tensors;
+  if (!qkv) return undefined;
+  const { numHeads, windowSize, shiftSize, alwaysShift, rollBeforePadding, scale } =
+    params as unknown as ImageCaseInputs;
+  return {
+    qkv,
+    numHeads,
+    windowSize,
+    ...(shiftSize !== undefined && { shiftSize }),
+    ...(alwaysShift !== undefined && { alwaysShift }),
+    ...(rollBeforePadding !== undefined && { rollBeforePadding }),
+    ...(relativePositionBias && { relativePositionBias }),
+    ...(paddingQkv && { paddingQkv }),
     ...(logitScale ? { logitScale } : typeof scale === 'number' && { scale }),
     ...(dO && { dO }),
   };

@@ -1,12 +1,13 @@
 import { writeFile } from 'node:fs/promises';
-import { type CaseReport, checkCase, OUTPUT_NAMES, type OutputName } from '../oracle/checkCase.js';
+import { type CaseInputs, type CaseReport, checkCase, OUTPUT_NAMES, type OutputName } from '../oracle/checkCase.js';
 import { diagnose } from '../oracle/diagnose.js';
 import { errorMap } from '../oracle/errorMap.js';
 import type { Hypothesis } from '../oracle/hypothesis.js';
+import { IMAGE_OUTPUT_NAMES, isImageCase } from '../oracle/imageCase.js';
 import type { Precision } from '../oracle/precision.js';
 import { windowAttention } from '../reference/windowAttention.js';
 import type { Tensor } from '../tensor/tensor.js';
-import { type Case, inputsOf, readCases } from './cases.js';
+import { type Case, imageInputsOf, inputsOf, readCases } from './cases.js';
 import { UsageError } from './usageError.js';
 
 export interface CheckOptions {
@@ -38,19 +39,19 @@ export async function check(input: string, actuals: string | undefined, options:
   const judged = actuals === undefined ? cases : await readCases(actuals);
   const reports: CheckedCase[] = [];
   for (const item of cases) {
-    const inputs = inputsOf(item);
+    const inputs = imageInputsOf(item) ?? inputsOf(item);
     const outputs = outputsOf(
       judged.find(({ name }) => name === item.name),
       options.suffix ?? '',
     );
     if (!inputs || Object.keys(outputs).length === 0) continue;
     const report = checkCase(inputs, outputs, { dtype: options.dtype });
-    if (options.map !== undefined && outputs.o && report.tensors.o) {
+    if (options.map !== undefined && outputs.o && report.tensors.o && !isImageCase(inputs)) {
       const truth = windowAttention({ ...inputs }).o;
       await writeFile(options.map, errorMap(outputs.o, truth, report.tensors.o.tolerance));
     }
-    const isWrong = outputs.o !== undefined && report.tensors.o?.pass === false;
-    const diagnosis = isWrong ? diagnose(inputs, outputs.o as Tensor).slice(0, SHOWN) : undefined;
+    const isWrong = !isImageCase(inputs) && outputs.o !== undefined && report.tensors.o?.pass === false;
+    const diagnosis = isWrong ? diagnose(inputs as CaseInputs, outputs.o as Tensor).slice(0, SHOWN) : undefined;
     reports.push({ name: item.name, ...report, ...(diagnosis && { diagnosis }) });
   }
   if (reports.length === 0) {
@@ -62,6 +63,7 @@ export async function check(input: string, actuals: string | undefined, options:
 }
 
 function outputsOf(item: Case | undefined, suffix: string): { [name in OutputName]?: Tensor } {
-  const entries = OUTPUT_NAMES.map((name) => [name, item?.tensors[`${name}${suffix}`]] as const);
+  const names = new Set<OutputName>([...OUTPUT_NAMES, ...IMAGE_OUTPUT_NAMES]);
+  const entries = [...names].map((name) => [name, item?.tensors[`${name}${suffix}`]] as const);
   return Object.fromEntries(entries.filter(([, tensor]) => tensor !== undefined));
 }

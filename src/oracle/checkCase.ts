@@ -4,6 +4,15 @@ import { windowAttentionBackward } from '../reference/windowAttentionBackward.js
 import { checkObject, checkOneOf, describe, message } from '../tensor/check.js';
 import { float64Tensor, type Tensor, type TensorLike, toFloat64 } from '../tensor/tensor.js';
 import { absoluteError, type Comparison, compare } from './compare.js';
+import {
+  IMAGE_OUTPUT_NAMES,
+  type ImageCaseActuals,
+  type ImageCaseInputs,
+  type ImageOutputName,
+  imageOutputs,
+  isImageCase,
+  windowsOfCase,
+} from './imageCase.js';
 import { type Precision, ROUNDINGS } from './precision.js';
 import { type RoundedOutputs, roundedWindowAttention } from './roundedWindowAttention.js';
 
@@ -12,10 +21,12 @@ export interface CaseInputs extends Omit<AttentionArgs, 'out'> {
   readonly dO?: TensorLike | undefined;
 }
 
-/** Tensors that a kernel may return. */
+/** Tensors that a kernel over windows may return. */
 export const OUTPUT_NAMES = ['o', 'lse', 'dQ', 'dK', 'dV', 'dBias', 'dLogitScale'] as const;
-export type OutputName = (typeof OUTPUT_NAMES)[number];
-export type CaseActuals = { readonly [name in OutputName]?: TensorLike | undefined };
+export type WindowOutputName = (typeof OUTPUT_NAMES)[number];
+export type CaseActuals = { readonly [name in WindowOutputName]?: TensorLike | undefined };
+/** Tensors that a verdict may be on. */
+export type OutputName = WindowOutputName | ImageOutputName;
 
 /** Verdict on one tensor. */
 export interface Verdict extends Comparison {
@@ -38,7 +49,7 @@ export interface CaseReport {
   readonly tensors: { readonly [name in OutputName]?: Verdict };
 }
 
-const GRADIENTS: readonly string[] = ['dQ', 'dK', 'dV', 'dBias', 'dLogitScale'];
+const FORWARD: readonly string[] = ['o', 'lse'];
 
 /**
  * Judges a kernel's outputs against the float64 truth by FlashAttention's rule,
@@ -46,38 +57,64 @@ const GRADIENTS: readonly string[] = ['dQ', 'dK', 'dV', 'dBias', 'dLogitScale'];
  * rounding of the largest expected value. Where the naive kernel overflows, the actual need only do no worse.
  *
  * `inputs`: as `forward` takes them, dO beside them for gradients; `actuals`: `o`, `lse`, `dQ`, `dK`, `dV`, `dBias`,
- * `dLogitScale`, at least one. Source: Dao-AILab/flash-attention, tests/test_flash_attn.py.
+ * `dLogitScale`, at least one. Or `inputs` as `shiftedWindowAttention` takes them (`qkv`, `numHeads`, …), `actuals`: `o`
+ * `[B, Himg, Wimg, C]`, `dQkv`, `dRelativePositionBias`, `dLogitScale`.
+ * Source: Dao-AILab/flash-attention, tests/test_flash_attn.py.
  * @throws TypeError for what is no tensor, no `dO` beside a gradient or an unknown dtype; RangeError for sizes that
  * disagree or no actual at all.
  */
 export function checkCase(
-  inputs: CaseInputs,
-  actuals: CaseActuals,
+  inputs: CaseInputs | ImageCaseInputs,
+  actuals: CaseActuals | ImageCaseActuals,
   options: { readonly dtype?: Precision | undefined } = {},
 ): CaseReport {
-  checkObject('actuals', actuals);
+  checkObject('inputs', inputs);
+  const given = checkObject('actuals', actuals);
   const dtype = checkOneOf('dtype', options.dtype ?? 'float32', Object.keys(ROUNDINGS) as Precision[]);
-  const names = OUTPUT_NAMES.filter((name) => actuals[name] !== undefined);
-  if (names.length === 0) throw new RangeError(message('actuals', `one of ${OUTPUT_NAMES.join(', ')}`, 'none'));
-  const withGradients = names.some((name) => GRADIENTS.includes(name));
-  const truths = truthOf(inputs, withGradients);
-  const naive = naiveOf(inputs, withGradients, dtype);
+  const known: readonly OutputName[] = isImageCase(inputs) ? IMAGE_OUTPUT_NAMES : OUTPUT_NAMES;
+  const names = known.filter((name) => given[name] !== undefined);
+  if (names.length === 0) throw new RangeError(message('actuals', `one of ${known.join(', ')}`, 'none'));
+  const withGradients = names.some((name) => !FORWARD.includes(name));
+  const { truths, naive } = isImageCase(inputs)
+    ? imageYardsticks(inputs, withGradients, dtype)
+    : yardsticks(inputs, withGradients, dtype);
   const tensors: { [name in OutputName]?: Verdict } = {};
   for (const name of names) {
     const truth = truths[name];
     if (!truth)
       throw new RangeError(message(`actuals.${name}`, `no ${name} without the input that it belongs to`, name));
-    tensors[name] = judge(actuals[name] as TensorLike, truth, naive[name] as Float64Array, ROUNDINGS[dtype].epsilon);
+    tensors[name] = judge(given[name] as TensorLike, truth, naive[name] as Float64Array, ROUNDINGS[dtype].epsilon);
   }
   return { pass: names.every((name) => tensors[name]?.pass), dtype, tensors };
 }
 
-function truthOf(inputs: CaseInputs, withGradients: boolean): { [name in OutputName]?: Tensor } {
-  const forward = windowAttention(inputs);
+interface Yardsticks {
+  readonly truths: { readonly [name in OutputName]?: Tensor };
+  readonly naive: { readonly [name in OutputName]?: Float64Array };
+}
+
+function yardsticks(inputs: CaseInputs, withGradients: boolean, dtype: Precision): Yardsticks {
+  return { truths: truthOf(inputs, withGradients), naive: naiveOf(inputs, withGradients, dtype) };
+}
+
+function imageYardsticks(inputs: ImageCaseInputs, withGradients: boolean, dtype: Precision): Yardsticks {
+  const windows = windowsOfCase(inputs, withGradients);
+  const truths = Object.entries(truthOf(windows.inputs, withGradients)).map(
+    ([name, { data }]) => [name, data] as const,
+  );
+  const naive = imageOutputs(naiveOf(windows.inputs, withGradients, dtype), windows);
+  return {
+    truths: imageOutputs(Object.fromEntries(truths) as Record<string, Float64Array>, windows),
+    naive: Object.fromEntries(Object.entries(naive).map(([name, { data }]) => [name, data as Float64Array])),
+  };
+}
+
+function truthOf(inputs: CaseInputs, withGradients: boolean): { [name in WindowOutputName]?: Tensor } {
+  const { dO, ...args } = inputs;
+  const forward = windowAttention(args);
   if (!withGradients) return { ...forward };
-  if (inputs.dO === undefined)
-    throw new TypeError(message('dO', 'a tensor beside actual gradients', describe(inputs.dO)));
-  return { ...forward, ...windowAttentionBackward({ ...inputs, dO: inputs.dO }) };
+  if (dO === undefined) throw new TypeError(message('dO', 'a tensor beside actual gradients', describe(dO)));
+  return { ...forward, ...windowAttentionBackward({ ...args, dO }) };
 }
 
 function naiveOf(inputs: CaseInputs, withGradients: boolean, dtype: Precision): RoundedOutputs {

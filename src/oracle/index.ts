@@ -7,11 +7,18 @@ export {
   OUTPUT_NAMES,
   type OutputName,
   type Verdict,
+  type WindowOutputName,
 } from './checkCase.js';
 export { type Comparison, compare, type Tolerance } from './compare.js';
 export { diagnose } from './diagnose.js';
 export { errorMap } from './errorMap.js';
 export type { Hypothesis } from './hypothesis.js';
+export {
+  IMAGE_OUTPUT_NAMES,
+  type ImageCaseActuals,
+  type ImageCaseInputs,
+  type ImageOutputName,
+} from './imageCase.js';
 export type { WrongPlaces } from './locateErrors.js';
 export type { Precision } from './precision.js';
 export { type MatcherResult, toMatchWindowAttention } from './toMatchWindowAttention.js';
