@@ -13,24 +13,36 @@ const UNROLL = 4;
 
 const range = (/** @type {number} */ n) => Array.from({ length: n }, (_, i) => i);
 
+/** What a step of `product` multiplies: a float32, or a pair of int16 whose products are summed in int32. */
+const FLOATS = {
+  zero: 'f32x4.splat(0)',
+  accumulate: (/** @type {string} */ x, /** @type {string} */ y, /** @type {string} */ c) =>
+    `multiplyAdd(${x}, ${y}, ${c})`,
+};
+const PAIRS = {
+  zero: 'i32x4.splat(0)',
+  accumulate: (/** @type {string} */ x, /** @type {string} */ y, /** @type {string} */ c) =>
+    `i32x4.add(${c}, i32x4.dot_i16x8_s(${x}, ${y}))`,
+};
+
 /**
  * `c{r}{v} = Σ_k A[r, k] · B[k, 4v…4v+3]` for `rows` rows of A at `a{r}` and `panels` packed panels of B at `b{p}`, each
- * 8 wide: A is broadcast element by element, B is streamed in order. `left` ≥ 1 counts the k; the pointers end up to
- * UNROLL short of the end, `left` telling how much.
+ * 8 wide: A is broadcast element by element (of 4 bytes), B is streamed in order. `left` ≥ 1 counts the k; the pointers
+ * end up to UNROLL short of the end, `left` telling how much.
  * @param {number} rows
  * @param {number} panels
  */
-function product(rows, panels) {
+function product(rows, panels, { zero, accumulate } = FLOATS) {
   const vectors = range(2 * panels);
   const step = (/** @type {number} */ u) => [
     ...vectors.map((v) => `const y${v} = v128.load(b${v >> 1}, ${u * 32 + (v & 1) * 16});`),
     ...range(rows).flatMap((r) => [
       `const x${r} = v128.load32_splat(a${r}, ${u * 4});`,
-      ...vectors.map((v) => `c${r}${v} = multiplyAdd(x${r}, y${v}, c${r}${v});`),
+      ...vectors.map((v) => `c${r}${v} = ${accumulate(`x${r}`, `y${v}`, `c${r}${v}`)};`),
     ]),
   ];
   return [
-    ...range(rows).flatMap((r) => vectors.map((v) => `let c${r}${v} = f32x4.splat(0);`)),
+    ...range(rows).flatMap((r) => vectors.map((v) => `let c${r}${v} = ${zero};`)),
     'while (true) {',
     // The exits part the unrolled steps: within one block, V8 would load the operands of all of them first, and spill.
     ...range(UNROLL).flatMap((u) => ['{', ...step(u), '}', `if (left == ${u + 1}) break;`]),
@@ -208,6 +220,42 @@ function outerPanel(rows) {
  * @param {number} rows
  */
 function linearPanel(rows) {
+  return [
+    `/** Y (${rows} · tiles, outputs of a panel) = X (${rows} · tiles, depth) · packed weights + bias + added; each 0 for none. */`,
+    `export function linearPanel${rows}(tiles: i32, a: usize, aStride: usize, panel: usize, depth: i32, bias: usize, added: usize, outputs: i32, o: usize, oStride: usize): void {`,
+    ...linearTiles(rows, product(rows, 1), []),
+    '}',
+  ];
+}
+
+/**
+ * `linearPanel` for rows of int16 and a panel of int16 `[depth][8][2]`: exact int32 sums, times the row's scale and the
+ * output's.
+ * @param {number} rows
+ */
+function linearInt8Panel(rows) {
+  return [
+    `/** Y (${rows} · tiles, outputs of a panel) = xScales · wScales · X (${rows} · tiles, depth pairs) · panel + bias + added. */`,
+    `export function linearInt8Panel${rows}(tiles: i32, a: usize, aStride: usize, xScales: usize, panel: usize, depth: i32, wScales: usize, bias: usize, added: usize, outputs: i32, o: usize, oStride: usize): void {`,
+    ...linearTiles(rows, product(rows, 1, PAIRS), [
+      'const w0 = v128.load(wScales), w1 = v128.load(wScales, 16);',
+      ...range(rows).flatMap((r) => [
+        `const s${r} = v128.load32_splat(xScales, ${r * 4});`,
+        ...[0, 1].map((v) => `c${r}${v} = f32x4.mul(f32x4.convert_i32x4_s(c${r}${v}), f32x4.mul(s${r}, w${v}));`),
+      ]),
+      `xScales += ${rows * 4};`,
+    ]),
+    '}',
+  ];
+}
+
+/**
+ * The loop over tiles that all linear layers share: `sums`, made floats by `scaling`, plus bias and what was there.
+ * @param {number} rows
+ * @param {string[]} sums
+ * @param {string[]} scaling
+ */
+function linearTiles(rows, sums, scaling) {
   const cells = range(rows).flatMap((r) => [0, 1].map((v) => ({ r, v })));
   const walk = (
     /** @type {string} */ pointer,
@@ -219,13 +267,12 @@ function linearPanel(rows) {
   const add = (/** @type {string} */ c, /** @type {number} */ offset) =>
     `${c} = f32x4.add(${c}, v128.load(row, ${offset}));`;
   return [
-    `/** Y (${rows} · tiles, outputs of a panel) = X (${rows} · tiles, depth) · packed weights + bias + added; each 0 for none. */`,
-    `export function linearPanel${rows}(tiles: i32, a: usize, aStride: usize, panel: usize, depth: i32, bias: usize, added: usize, outputs: i32, o: usize, oStride: usize): void {`,
     'const panelBytes: usize = 0;',
     'for (; tiles > 0; tiles--) {',
     'let left = depth;',
     ...pointers(rows, 1),
-    ...product(rows, 1),
+    ...sums,
+    ...scaling,
     'if (bias) {',
     'const y0 = v128.load(bias), y1 = v128.load(bias, 16);',
     ...cells.map(({ r, v }) => `c${r}${v} = f32x4.add(c${r}${v}, y${v});`),
@@ -241,7 +288,6 @@ function linearPanel(rows) {
     '}',
     `a += ${rows} * aStride;`,
     `o += ${rows} * oStride;`,
-    '}',
     '}',
   ];
 }
@@ -303,6 +349,7 @@ const linearSource = [
   '// Generated by scripts/generateTiles.mjs.',
   "import { multiplyAdd, storePartial } from '../../assembly/lanes';",
   ...[4, 1].flatMap(linearPanel),
+  ...[4, 1].flatMap(linearInt8Panel),
 ];
 mkdirSync(new URL('../build/assembly/', import.meta.url), { recursive: true });
 writeFileSync(new URL('../build/assembly/tiles.ts', import.meta.url), `${source.join('\n')}\n`);
