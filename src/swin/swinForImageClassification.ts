@@ -1,11 +1,13 @@
 import { kernelOf } from '../attention/createEngine.js';
 import type { WindowAttention } from '../attention/windowAttention.js';
+import type { RawImage } from '../image/rawImage.js';
 import { checkDims, checkInteger } from '../tensor/check.js';
 import { float32Tensor, type Tensor, type TensorLike, toFloat32, toFloat64 } from '../tensor/tensor.js';
 import { type Architecture, checkConfig, type SwinConfig } from './config.js';
 import { swinForward } from './forward.js';
 import { KernelModel, type ModelOutput } from './kernelModel.js';
-import { type PreprocessorConfig, preprocess, type RawImage } from './preprocess.js';
+import { type PreprocessOptions, preprocess } from './preprocess.js';
+import { checkPreprocessor, type Preprocessor, type PreprocessorConfig } from './preprocessor.js';
 import { type LoadProgress, loadPretrained, type PretrainedSource } from './pretrained.js';
 import { StateDict } from './stateDict.js';
 import { readWeights } from './weights.js';
@@ -45,7 +47,7 @@ export class SwinForImageClassification {
   protected constructor(
     private readonly architecture: Architecture,
     private readonly run: Run,
-    private readonly preprocessor: PreprocessorConfig | undefined,
+    private readonly preprocessor: Preprocessor,
     /** The engine that runs the attention. */
     readonly attention: WindowAttention,
   ) {}
@@ -77,10 +79,11 @@ export class SwinForImageClassification {
   private static async create(
     tensors: Readonly<Record<string, TensorLike>>,
     config: SwinConfig,
-    preprocessor: PreprocessorConfig | undefined,
+    preprocessorConfig: PreprocessorConfig | undefined,
     { attention }: SwinOptions,
   ): Promise<SwinForImageClassification> {
     const architecture = checkConfig(config);
+    const preprocessor = checkPreprocessor(preprocessorConfig, architecture);
     const weights = readWeights(new StateDict(tensors), architecture);
     const engine = attention ?? (await this.createAttention());
     const kernel = kernelOf(engine);
@@ -123,18 +126,26 @@ export class SwinForImageClassification {
     return this.run(tensor, dims, options.hiddenStates ?? false);
   }
 
-  /** Pixel values `[1, 3, H, W]` of an image, as the model's `preprocessor_config.json` says. */
-  preprocess(image: RawImage): Tensor<Float32Array> {
-    return preprocess(image, this.architecture.imageSize, this.preprocessor);
+  /**
+   * Pixel values `[1, channels, H, W]` of an image of RGB or RGBA bytes, as the model's `preprocessor_config.json` says;
+   * with `square`, of the largest square in its middle.
+   * @throws TypeError and RangeError as `classify` does.
+   */
+  preprocess(image: RawImage, options: PreprocessOptions = {}): Tensor<Float32Array> {
+    return preprocess(image, this.preprocessor, options);
   }
 
   /**
-   * The `topK` (5) likeliest labels of an image of RGB or RGBA bytes, likeliest first. Rejects with TypeError for what
+   * The `topK` (5) likeliest labels of an image of RGB or RGBA bytes, or with `square` of the largest square in its
+   * middle, likeliest first. Rejects with TypeError for what
    * is no image, with RangeError for a length that fits neither layout or a `topK` below 1.
    */
-  async classify(image: RawImage, options: { readonly topK?: number | undefined } = {}): Promise<Classification[]> {
+  async classify(
+    image: RawImage,
+    options: { readonly topK?: number | undefined } & PreprocessOptions = {},
+  ): Promise<Classification[]> {
     const topK = checkInteger('topK', options.topK ?? 5, 1);
-    const { logits } = await this.forward(this.preprocess(image));
+    const { logits } = await this.forward(this.preprocess(image, { square: options.square }));
     return softmax(logits.data)
       .map((score, i) => ({ label: this.labels[i] as string, score }))
       .sort((a, b) => b.score - a.score)
