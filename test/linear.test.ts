@@ -76,7 +76,7 @@ describe.each([1, 3])('linear and layerNorm in %i threads', (threads) => {
           layer: packLinear(kernel, weight, bias),
           x: place(kernel, x),
           o,
-          norm: hasNorm ? packNorm(kernel, norm, EPS) : undefined,
+          norm: hasNorm ? packNorm(kernel, { ...norm, eps: EPS }) : undefined,
           isGelu,
           residual: { none: 0, apart: place(kernel, added), 'in place': o }[residual] as number,
         };
@@ -102,7 +102,7 @@ describe.each([1, 3])('linear and layerNorm in %i threads', (threads) => {
         const normed = layerNorm(x, norm.weight, norm.bias, EPS);
         const out = outputPlace(rows, C);
         if (isResidual) kernel.memory.floats(out, rows * C).set(added.data);
-        const packed = packNorm(kernel, norm, EPS);
+        const packed = packNorm(kernel, { ...norm, eps: EPS });
         const at = place(kernel, x);
         await kernel.run(() => layerNormJob(kernel, rows, packed, at, isResidual ? out : 0, out));
         // A row of one or two numbers may cancel; its variance is then that of rounding.

@@ -9,6 +9,7 @@ export type { Gradients } from './gradients.js';
 export { layerNorm } from './layerNorm.js';
 export { linear } from './linear.js';
 export { relativePositionBias, relativePositionIndex } from './relativePositionBias.js';
+export { resizeRelativePositionBias } from './resizeRelativePositionBias.js';
 export { shiftedWindowAttention } from './shiftedWindowAttention.js';
 export { type ShiftedWindowGradients, shiftedWindowAttentionBackward } from './shiftedWindowAttentionBackward.js';
 export { shiftedWindowMask } from './shiftedWindowMask.js';

@@ -3,22 +3,35 @@ import { gelu } from '../reference/gelu.js';
 import { layerNorm } from '../reference/layerNorm.js';
 import { linear } from '../reference/linear.js';
 import { float64Tensor, product, type Tensor } from '../tensor/tensor.js';
+import type { BlockWeights } from './blockWeights.js';
 import type { Architecture, StageShape } from './config.js';
-import { mergePatches, patchesOf } from './patches.js';
+import type { Affine, Norm } from './layerWeights.js';
+import { mergePatches, patchesOf, patchGrid } from './patches.js';
+import { positionEmbeddingsOf } from './positionEmbeddings.js';
 import type { WindowRule } from './stageWindow.js';
-import type { Affine, BlockWeights, StageWeights, SwinWeights } from './weights.js';
+import type { SwinWeights } from './weights.js';
 
 type Activations = Tensor<Float64Array>;
 
-/** Logits `[B, numLabels]` and, in transformers' order, the embeddings and each stage's output, `[B, tokens, C]`. */
-export interface ForwardResult {
-  readonly logits: Activations;
-  readonly hiddenStates: Activations[];
+/** What a model returns, as far as it has a head for it and it was asked for. */
+export interface ModelOutput<T extends Float32Array | Float64Array = Float32Array> {
+  /** `[B, numLabels]`. */
+  readonly logits?: Tensor<T>;
+  /** `[B, tokens, C]`, normed where the model has a norm there. */
+  readonly lastHiddenState?: Tensor<T>;
+  /** Its mean over tokens, `[B, C]`. */
+  readonly poolerOutput?: Tensor<T>;
+  /** `[B, C, H, W]` each. */
+  readonly featureMaps?: readonly Tensor<T>[];
+  /** In transformers' order the embeddings and each stage's output, `[B, tokens, C]`. */
+  readonly hiddenStates?: readonly Tensor<T>[];
 }
 
 /**
- * A Swin V1 or V2 classifier: patch embedding, stages of blocks with patch merging between, mean over tokens, classifier.
- * `pixels` `[B, channels, H, W]`. Everything but attention in float64. Source: transformers, `SwinForImageClassification`.
+ * A Swin V1 or V2: patch embedding, stages of blocks with patch merging between, and the head of a classifier, a model or
+ * a backbone. `pixels` `[B, channels, H, W]`. Everything but attention in float64.
+ * Source: transformers, `SwinForImageClassification`, `SwinModel`, `SwinBackbone`.
+ * @throws RangeError for an image that the model cannot take.
  */
 export async function swinForward(
   pixels: Float64Array,
@@ -26,40 +39,72 @@ export async function swinForward(
   architecture: Architecture,
   weights: SwinWeights,
   attention: WindowAttention,
-): Promise<ForwardResult> {
-  const { patchSize, stages, version, layerNormEps: eps } = architecture;
-  const grid = [Math.ceil(dims[2] / patchSize[0]), Math.ceil(dims[3] / patchSize[1])];
-  const patches = float64Tensor([dims[0], ...grid, dims[1] * patchSize[0] * patchSize[1]]);
-  patchesOf(pixels, dims, patchSize, patches.data);
-  let x = affine(patches, weights.patchEmbedding);
-  x = normalize(x, weights.embeddingNorm, eps);
+): Promise<ModelOutput<Float64Array>> {
+  const { stages, version } = architecture;
+  const { head } = weights;
+  let x = embed(pixels, dims, architecture, weights);
   const hiddenStates = [flattenTokens(x)];
-  for (const [index, stage] of stages.entries()) {
-    const { blocks, downsample, window } = weights.stages[index] as StageWeights;
+  const features = new Map([[0, x]]);
+  for (const [index, { blocks, downsample, window }] of weights.stages.entries()) {
     for (const [number, block] of blocks.entries()) {
-      x = await swinBlock(x, block, stage, { window, version, isShifted: number % 2 === 1, eps }, attention);
+      x = await swinBlock(
+        x,
+        block,
+        stages[index] as StageShape,
+        { window, version, isShifted: number % 2 === 1 },
+        attention,
+      );
     }
+    features.set(index + 1, x);
     if (downsample) {
       const { norm, reduction } = downsample;
       const [B, H, W, C] = x.dims as [number, number, number, number];
       const merged = float64Tensor([B, Math.ceil(H / 2), Math.ceil(W / 2), 4 * C]);
       mergePatches(x.data, [B, H, W, C], merged.data);
-      x =
-        version === 1
-          ? linear(normalize(merged, norm, eps), reduction)
-          : normalize(linear(merged, reduction), norm, eps);
+      x = version === 1 ? linear(normalize(merged, norm), reduction) : normalize(linear(merged, reduction), norm);
     }
     hiddenStates.push(flattenTokens(x));
   }
-  const pooled = meanOfTokens(normalize(x, weights.norm, eps));
-  return { logits: affine(pooled, weights.classifier), hiddenStates };
+  if (head.features) {
+    const featureMaps = head.features.map(({ stage, norm }) => {
+      const map = features.get(stage) as Activations;
+      return channelsFirst(norm ? normalize(map, norm) : map);
+    });
+    return { featureMaps, hiddenStates };
+  }
+  const last = head.norm ? normalize(x, head.norm) : x;
+  const poolerOutput = meanOfTokens(last);
+  return {
+    ...(head.classifier && { logits: affine(poolerOutput, head.classifier) }),
+    lastHiddenState: flattenTokens(last),
+    poolerOutput,
+    hiddenStates,
+  };
+}
+
+/** Patch embedding, its norm, and position embeddings: `[B, rows, columns, C]`. */
+function embed(
+  pixels: Float64Array,
+  dims: readonly [number, number, number, number],
+  { patchSize }: Architecture,
+  { patchEmbedding, embeddingNorm, positionEmbeddings, floorsPatches }: SwinWeights,
+): Activations {
+  const grid = patchGrid(dims, patchSize, floorsPatches);
+  const patches = float64Tensor([dims[0], ...grid, dims[1] * patchSize[0] * patchSize[1]]);
+  patchesOf(pixels, dims, patchSize, grid, patches.data);
+  const x = normalize(affine(patches, patchEmbedding), embeddingNorm);
+  if (!positionEmbeddings) return x;
+  const embeddings = positionEmbeddingsOf(positionEmbeddings, ...grid);
+  return float64Tensor(
+    x.dims,
+    x.data.map((value, i) => value + (embeddings[i % embeddings.length] as number)),
+  );
 }
 
 interface BlockOptions {
   readonly window: WindowRule;
   readonly version: 1 | 2;
   readonly isShifted: boolean;
-  readonly eps: number;
 }
 
 /**
@@ -70,17 +115,17 @@ async function swinBlock(
   x: Activations,
   weights: BlockWeights,
   stage: StageShape,
-  { window, version, isShifted, eps }: BlockOptions,
+  { window, version, isShifted }: BlockOptions,
   attention: WindowAttention,
 ): Promise<Activations> {
   const [, H, W] = x.dims as [number, number, number, number];
-  const before = (y: Activations, norm: Affine) => (version === 1 ? normalize(y, norm, eps) : y);
-  const behind = (y: Activations, norm: Affine) => (version === 2 ? normalize(y, norm, eps) : y);
+  const before = (y: Activations, norm: Norm) => (version === 1 ? normalize(y, norm) : y);
+  const behind = (y: Activations, norm: Norm) => (version === 2 ? normalize(y, norm) : y);
   const o = await attention.shiftedWindowAttention({
     qkv: affine(before(x, weights.norm1), weights.qkv),
     numHeads: stage.numHeads,
     windowSize: window.windowSize,
-    shiftSize: isShifted ? window.shiftSize(H, W) : 0,
+    ...(isShifted && window.shift(H, W)),
     relativePositionBias: weights.relativePositionBias,
     logitScale: weights.logitScale,
     paddingQkv: weights.qkv.bias,
@@ -94,7 +139,7 @@ function affine(x: Tensor, { weight, bias }: Affine): Activations {
   return linear(x, weight, bias);
 }
 
-function normalize(x: Activations, { weight, bias }: Affine, eps: number): Activations {
+function normalize(x: Activations, { weight, bias, eps }: Norm): Activations {
   return layerNorm(x, weight, bias, eps);
 }
 
@@ -109,6 +154,17 @@ function add(a: Activations, b: Activations): Activations {
 function flattenTokens({ data, dims }: Activations): Activations {
   const [B, H, W, C] = dims as [number, number, number, number];
   return float64Tensor([B, H * W, C], data);
+}
+
+/** `[B, H, W, C]` → `[B, C, H, W]`. */
+function channelsFirst({ data, dims }: Activations): Activations {
+  const [B, H, W, C] = dims as [number, number, number, number];
+  const map = float64Tensor([B, C, H, W]);
+  data.forEach((value, i) => {
+    const token = Math.floor(i / C);
+    map.data[(Math.floor(token / (H * W)) * C + (i % C)) * H * W + (token % (H * W))] = value;
+  });
+  return map;
 }
 
 /** `[B, H, W, C]` → `[B, C]`. */

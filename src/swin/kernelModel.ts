@@ -5,18 +5,14 @@ import type { Kernel } from '../kernel/kernel.js';
 import type { KernelName } from '../kernel/kernelExports.js';
 import { float32Tensor, type Tensor } from '../tensor/tensor.js';
 import type { Architecture, StageShape } from './config.js';
+import type { ModelOutput } from './forward.js';
 import { layerNormJob } from './layerNormJob.js';
 import { type LinearCall, linearJob } from './linearJob.js';
 import { type PackedBlock, type PackedModel, packModel } from './packedModel.js';
 import type { PackedNorm } from './packedWeights.js';
-import { mergePatches, patchesOf } from './patches.js';
+import { mergePatches, patchesOf, patchGrid } from './patches.js';
+import { positionEmbeddingsOf } from './positionEmbeddings.js';
 import type { StageWeights, SwinWeights } from './weights.js';
-
-/** Logits `[B, numLabels]` and, where asked for, the embeddings and each stage's output, `[B, tokens, C]`. */
-export interface ModelOutput {
-  readonly logits: Tensor<Float32Array>;
-  readonly hiddenStates?: readonly Tensor<Float32Array>[];
-}
 
 /** A feature map in kernel memory: `[B, H, W, C]`. */
 interface FeatureMap {
@@ -34,11 +30,13 @@ interface Arena {
 }
 
 /**
- * A Swin classifier whose weights and activations lie in kernel memory, from patches to logits. The same steps as
+ * A Swin whose weights and activations lie in kernel memory, from patches to its outputs. The same steps as
  * `swinForward`, which is its reference.
  */
 export class KernelModel {
   readonly #packed: PackedModel;
+  readonly #floorsPatches: boolean;
+  readonly #positionEmbeddings: SwinWeights['positionEmbeddings'];
 
   /** @throws RangeError where kernel memory cannot hold the weights. */
   constructor(
@@ -46,7 +44,9 @@ export class KernelModel {
     private readonly architecture: Architecture,
     weights: SwinWeights,
   ) {
-    this.#packed = packModel(kernel, architecture, weights);
+    this.#packed = packModel(kernel, weights);
+    this.#floorsPatches = weights.floorsPatches;
+    this.#positionEmbeddings = weights.positionEmbeddings;
   }
 
   /** `pixels` `[B, channels, H, W]`. */
@@ -68,28 +68,30 @@ export class KernelModel {
     const packed = this.#packed;
     const mark = memory.mark();
     try {
-      const first = (stages[0] as StageShape).C;
-      let map: FeatureMap = {
-        B: dims[0],
-        H: Math.ceil(dims[2] / patchSize[0]),
-        W: Math.ceil(dims[3] / patchSize[1]),
-        C: first,
-      };
+      const grid = patchGrid(dims, patchSize, this.#floorsPatches);
+      let map: FeatureMap = { B: dims[0], H: grid[0], W: grid[1], C: (stages[0] as StageShape).C };
       const arena = this.#plan(map);
       const patchDim = packed.patchEmbedding.inputs;
-      patchesOf(pixels, dims, patchSize, memory.floats(arena.wide, tokensOf(map) * patchDim));
+      patchesOf(pixels, dims, patchSize, grid, memory.floats(arena.wide, tokensOf(map) * patchDim));
       await this.#linear({ rows: tokensOf(map), layer: packed.patchEmbedding, x: arena.wide, o: arena.narrow });
       await this.#norm(tokensOf(map), packed.embeddingNorm, arena.narrow, 0, arena.x);
+      this.#addPositions(map, arena.x);
       const hiddenStates = hasHiddenStates ? [this.#read(arena.x, map)] : undefined;
+      const features = new Map<number, Tensor<Float32Array>>();
+      await this.#feature(0, map, arena, features);
       for (const [index, stage] of packed.stages.entries()) {
         for (const [number, block] of stage.blocks.entries()) {
           await this.#block(block, stages[index] as StageShape, stage.window, number % 2 === 1, map, arena);
         }
+        await this.#feature(index + 1, map, arena, features);
         if (stage.downsample) map = await this.#merge(stage.downsample, map, arena);
         hiddenStates?.push(this.#read(arena.x, map));
       }
-      const logits = await this.#classify(map, arena);
-      return { logits, ...(hiddenStates && { hiddenStates }) };
+      const { head } = packed;
+      const output = head.features
+        ? { featureMaps: head.features.map(({ stage }) => features.get(stage) as Tensor<Float32Array>) }
+        : await this.#head(map, arena);
+      return { ...output, ...(hiddenStates && { hiddenStates }) };
     } finally {
       memory.release(mark);
     }
@@ -97,9 +99,11 @@ export class KernelModel {
 
   /** Room for the largest activation of each place, over all stages. */
   #plan(first: FeatureMap): Arena {
-    const { stages } = this.architecture;
+    const stages = this.architecture.stages.slice(0, this.#packed.stages.length);
     let map = first;
-    let [x, wide, narrow] = [0, tokensOf(map) * this.#packed.patchEmbedding.inputs, 0];
+    let x = tokensOf(map) * map.C;
+    let wide = tokensOf(map) * this.#packed.patchEmbedding.inputs;
+    let narrow = x;
     for (const [index, { C, hidden }] of stages.entries()) {
       map = index === 0 ? map : halved(map);
       const tokens = tokensOf(map);
@@ -131,7 +135,7 @@ export class KernelModel {
       qkv: float32Tensor([B, H, W, 3 * C], memory.floats(wide, rows * 3 * C)),
       numHeads,
       windowSize: window.windowSize,
-      shiftSize: isShifted ? window.shiftSize(H, W) : 0,
+      ...(isShifted && window.shift(H, W)),
       relativePositionBias: float32Tensor([numHeads, L, L], positions),
       logitScale: block.logitScale,
       paddingQkv: block.paddingQkv,
@@ -166,13 +170,38 @@ export class KernelModel {
     return merged;
   }
 
-  async #classify(map: FeatureMap, { x, narrow, wide }: Arena): Promise<Tensor<Float32Array>> {
+  #addPositions(map: FeatureMap, x: number): void {
+    if (!this.#positionEmbeddings) return;
+    const embeddings = positionEmbeddingsOf(this.#positionEmbeddings, map.H, map.W);
+    const tokens = this.kernel.memory.floats(x, tokensOf(map) * map.C);
+    for (let i = 0; i < tokens.length; i++)
+      tokens[i] = (tokens[i] as number) + (embeddings[i % embeddings.length] as number);
+  }
+
+  /** Reads the feature map of a stage, where the head has it. */
+  async #feature(
+    stage: number,
+    map: FeatureMap,
+    { x, narrow }: Arena,
+    features: Map<number, Tensor<Float32Array>>,
+  ): Promise<void> {
+    const feature = this.#packed.head.features?.find((own) => own.stage === stage);
+    if (!feature) return;
+    if (feature.norm) await this.#norm(tokensOf(map), feature.norm, x, 0, narrow);
+    const { B, H, W, C } = map;
+    const tokens = this.kernel.memory.floats(feature.norm ? narrow : x, tokensOf(map) * C);
+    features.set(stage, channelsFirst(float32Tensor([B, H, W, C], tokens)));
+  }
+
+  /** The last stage's tokens and their mean, or the logits. */
+  async #head(map: FeatureMap, { x, narrow, wide }: Arena): Promise<ModelOutput> {
     const { memory } = this.kernel;
     const { B, H, W, C } = map;
-    const { norm, classifier } = this.#packed;
-    await this.#norm(tokensOf(map), norm, x, 0, narrow);
+    const { norm, classifier } = this.#packed.head;
+    if (norm) await this.#norm(tokensOf(map), norm, x, 0, narrow);
+    const last = norm ? narrow : x;
     const pooled = memory.floats(wide, B * C);
-    const tokens = memory.floats(narrow, tokensOf(map) * C);
+    const tokens = memory.floats(last, tokensOf(map) * C);
     for (let b = 0; b < B; b++) {
       for (let c = 0; c < C; c++) {
         let sum = 0;
@@ -180,9 +209,12 @@ export class KernelModel {
         pooled[b * C + c] = sum / (H * W);
       }
     }
+    if (!classifier) {
+      return { lastHiddenState: this.#read(last, map), poolerOutput: float32Tensor([B, C], pooled.slice()) };
+    }
     const { at } = memory.work({ logits: 4 * B * classifier.outputs });
     await this.#linear({ rows: B, layer: classifier, x: wide, o: at.logits });
-    return float32Tensor([B, classifier.outputs], memory.floats(at.logits, B * classifier.outputs).slice());
+    return { logits: float32Tensor([B, classifier.outputs], memory.floats(at.logits, B * classifier.outputs).slice()) };
   }
 
   /** From one tensor in kernel memory to another. */
@@ -210,6 +242,17 @@ export class KernelModel {
 
 function tokensOf({ B, H, W }: FeatureMap): number {
   return B * H * W;
+}
+
+/** `[B, H, W, C]` → `[B, C, H, W]`. */
+function channelsFirst({ data, dims }: Tensor<Float32Array>): Tensor<Float32Array> {
+  const [B, H, W, C] = dims as [number, number, number, number];
+  const map = float32Tensor([B, C, H, W]);
+  for (let plane = 0; plane < B * C; plane++) {
+    const first = Math.floor(plane / C) * H * W * C + (plane % C);
+    for (let i = 0; i < H * W; i++) map.data[plane * H * W + i] = data[first + i * C] as number;
+  }
+  return map;
 }
 
 /** The feature map behind a patch merging. */

@@ -1,6 +1,6 @@
 import type { Kernel } from '../kernel/kernel.js';
 import { float32Tensor, type Tensor, toFloat32 } from '../tensor/tensor.js';
-import type { Architecture } from './config.js';
+import type { Affine, Norm } from './layerWeights.js';
 import { type PackedLinear, type PackedNorm, packLinear, packNorm, place } from './packedWeights.js';
 import type { StageWeights, SwinWeights } from './weights.js';
 
@@ -26,14 +26,18 @@ export interface PackedModel {
     readonly blocks: readonly PackedBlock[];
     readonly downsample: { readonly norm: PackedNorm; readonly reduction: PackedLinear } | undefined;
   }[];
-  readonly norm: PackedNorm;
-  readonly classifier: PackedLinear;
+  readonly head: {
+    readonly norm: PackedNorm | undefined;
+    readonly classifier: PackedLinear | undefined;
+    readonly features: readonly { readonly stage: number; readonly norm: PackedNorm | undefined }[] | undefined;
+  };
 }
 
 /** Packs all weights, once. @throws RangeError where memory cannot grow so far. */
-export function packModel(kernel: Kernel, { layerNormEps: eps }: Architecture, weights: SwinWeights): PackedModel {
-  const linear = ({ weight, bias }: SwinWeights['classifier']) => packLinear(kernel, weight, bias);
-  const norm = (affine: SwinWeights['norm']) => packNorm(kernel, affine, eps);
+export function packModel(kernel: Kernel, weights: SwinWeights): PackedModel {
+  const linear = ({ weight, bias }: Affine) => packLinear(kernel, weight, bias);
+  const norm = (own: Norm) => packNorm(kernel, own);
+  const { head } = weights;
   return {
     patchEmbedding: linear(weights.patchEmbedding),
     embeddingNorm: norm(weights.embeddingNorm),
@@ -55,7 +59,10 @@ export function packModel(kernel: Kernel, { layerNormEps: eps }: Architecture, w
         reduction: packLinear(kernel, downsample.reduction, undefined),
       },
     })),
-    norm: norm(weights.norm),
-    classifier: linear(weights.classifier),
+    head: {
+      norm: head.norm && norm(head.norm),
+      classifier: head.classifier && linear(head.classifier),
+      features: head.features?.map((feature) => ({ stage: feature.stage, norm: feature.norm && norm(feature.norm) })),
+    },
   };
 }

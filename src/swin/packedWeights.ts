@@ -1,7 +1,7 @@
 import type { Kernel } from '../kernel/kernel.js';
 import { kernelInput } from '../kernel/staging.js';
 import type { TensorLike } from '../tensor/tensor.js';
-import type { Affine, Weight } from './weights.js';
+import type { Norm, Weight } from './layerWeights.js';
 
 const PANEL = 8;
 
@@ -47,7 +47,7 @@ export function packLinear(kernel: Kernel, weight: Weight, bias: Weight | undefi
   return { inputs, outputs, weights, bias: packedBias };
 }
 
-export function packNorm(kernel: Kernel, { weight, bias }: Affine, eps: number): PackedNorm {
+export function packNorm(kernel: Kernel, { weight, bias, eps }: Norm): PackedNorm {
   return { C: weight.dims[0] as number, weight: place(kernel, weight), bias: place(kernel, bias), eps };
 }
 

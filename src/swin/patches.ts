@@ -1,21 +1,39 @@
+import { message } from '../tensor/check.js';
+
 /**
- * Cuts images into patches: `[B, channels, H, W]` → `patches` `[B, H/ph, W/pw, channels·ph·pw]`, zero-padded at the bottom and
- * right up to a multiple of the patch. With a Linear behind it, this is a convolution whose stride is its kernel.
- * Source: transformers, `SwinPatchEmbeddings`.
+ * Rows and columns of patches. Source: transformers, `SwinPatchEmbeddings`, which pads with zeros up to a multiple of the
+ * patch; torchvision's convolution floors.
+ * @throws RangeError for an image without a whole patch where upstream floors.
+ */
+export function patchGrid(
+  dims: readonly [number, number, number, number],
+  patchSize: readonly [number, number],
+  floors: boolean,
+): [number, number] {
+  const sizes = [dims[2] / patchSize[0], dims[3] / patchSize[1]] as const;
+  if (!floors) return [Math.ceil(sizes[0]), Math.ceil(sizes[1])];
+  if (sizes[0] < 1 || sizes[1] < 1) {
+    throw new RangeError(message('pixelValues', `a patch of ${patchSize.join(' × ')} or more`, `[${dims.join(', ')}]`));
+  }
+  return [Math.floor(sizes[0]), Math.floor(sizes[1])];
+}
+
+/**
+ * Cuts images into `grid` patches: `[B, channels, H, W]` → `patches` `[B, rows, columns, channels·ph·pw]`, what they lack
+ * being zero. With a Linear behind it, this is a convolution whose stride is its kernel.
  */
 export function patchesOf(
   pixels: Float32Array | Float64Array,
   [B, channels, H, W]: readonly [number, number, number, number],
   [ph, pw]: readonly [number, number],
+  [rows, columns]: readonly [number, number],
   patches: Float32Array | Float64Array,
 ): void {
-  const rows = Math.ceil(H / ph);
-  const columns = Math.ceil(W / pw);
-  if (H % ph !== 0 || W % pw !== 0) patches.fill(0);
+  if (H < rows * ph || W < columns * pw) patches.fill(0);
   for (let plane = 0; plane < B * channels; plane++) {
     const b = Math.floor(plane / channels);
     const c = plane % channels;
-    for (let y = 0; y < H; y++) {
+    for (let y = 0; y < Math.min(H, rows * ph); y++) {
       const firstPatch = (b * rows + Math.floor(y / ph)) * columns;
       const from = (plane * H + y) * W;
       for (let column = 0; column < columns; column++) {

@@ -1,15 +1,17 @@
 import { checkTensor } from '../tensor/check.js';
 import type { TensorLike } from '../tensor/tensor.js';
 
-/** Buffers that upstream code stores and recomputes. */
-const BUFFERS = /(^|\.)(relative_position_index|relative_coords_table|attn_mask|k_bias)$/;
+/** Buffers that upstream code stores and recomputes, and the token of masked pre-training. */
+const UNUSED = /(^|\.)(relative_position_index|relative_coords_table|attn_mask|k_bias|mask_token)$/;
 
 /** The tensors of a model by name; every one must be taken once, with the shape that the config implies. */
 export class StateDict {
+  readonly names: readonly string[];
   readonly #left: Set<string>;
 
   constructor(private readonly tensors: Readonly<Record<string, TensorLike>>) {
-    this.#left = new Set(Object.keys(tensors));
+    this.names = Object.keys(tensors);
+    this.#left = new Set(this.names);
   }
 
   has(name: string): boolean {
@@ -35,14 +37,19 @@ export class StateDict {
     return tensor;
   }
 
-  /** The size along an axis of a tensor whose size no config says; 0 where it is missing. */
-  sizeOf(name: string, axis: number): number {
-    return this.has(name) ? (checkTensor(name, this.tensors[name]).dims[axis] ?? 0) : 0;
+  /** The sizes of a tensor whose size no config says; none where it is missing. */
+  dimsOf(name: string): readonly number[] {
+    return this.has(name) ? checkTensor(name, this.tensors[name]).dims : [];
   }
 
-  /** @throws RangeError naming tensors that the config has no place for. */
-  checkNothingLeft(): void {
-    const extra = [...this.#left].filter((name) => !BUFFERS.test(name));
+  /**
+   * Checks that no tensor is left, or none under `prefixes`.
+   * @throws RangeError naming tensors that the config has no place for.
+   */
+  checkNothingLeft(prefixes: readonly string[] = ['']): void {
+    const extra = [...this.#left].filter((name) => {
+      return !UNUSED.test(name) && prefixes.some((prefix) => name.startsWith(prefix));
+    });
     if (extra.length > 0) {
       const shown = extra.slice(0, 5).map((name) => JSON.stringify(name));
       throw new RangeError(

@@ -1,23 +1,12 @@
-import { kernelOf } from '../attention/createEngine.js';
 import type { WindowAttention } from '../attention/windowAttention.js';
-import type { RawImage } from '../image/rawImage.js';
-import { checkDims, checkInteger } from '../tensor/check.js';
-import { float32Tensor, type Tensor, type TensorLike, toFloat32, toFloat64 } from '../tensor/tensor.js';
-import { type Architecture, checkConfig, type SwinConfig } from './config.js';
-import { swinForward } from './forward.js';
-import { KernelModel, type ModelOutput } from './kernelModel.js';
-import { type PreprocessOptions, preprocess } from './preprocess.js';
-import { checkPreprocessor, type Preprocessor, type PreprocessorConfig } from './preprocessor.js';
-import { type LoadProgress, loadPretrained, type PretrainedSource } from './pretrained.js';
-import { StateDict } from './stateDict.js';
-import { readWeights } from './weights.js';
-
-export interface SwinOptions {
-  /** The engine for attention; one of its own when absent. */
-  readonly attention?: WindowAttention | undefined;
-  /** Hears of every file of weights as it comes, `fromPretrained` alone. */
-  readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
-}
+import { checkInteger } from '../tensor/check.js';
+import { float32Tensor, type Tensor, type TensorLike } from '../tensor/tensor.js';
+import type { SwinConfig } from './config.js';
+import { type CreateAttention, LoadedSwin, type SwinOptions } from './loadedSwin.js';
+import { type PreprocessorConfig, preprocess, type RawImage } from './preprocess.js';
+import { loadPretrained, type PretrainedSource } from './pretrained.js';
+import { type Classification, likeliest } from './scores.js';
+import type { TimmConfig } from './timmConfig.js';
 
 export interface SwinOutput {
   /** `[B, numLabels]`. */
@@ -26,30 +15,22 @@ export interface SwinOutput {
   readonly hiddenStates?: readonly Tensor<Float32Array>[];
 }
 
-export interface Classification {
-  readonly label: string;
-  /** Probability. */
-  readonly score: number;
+export interface ClassifyOptions {
+  /** Labels to return, 5 by default. */
+  readonly topK?: number | undefined;
 }
 
-/** How a model computes: with everything in kernel memory, or everything but attention in float64. */
-type Run = (
-  pixels: TensorLike,
-  dims: readonly [number, number, number, number],
-  hasHiddenStates: boolean,
-) => Promise<ModelOutput>;
+/** Most pixel values of a batch: 13 images of 224 × 224. More would cost memory and gain no speed. */
+const MAX_BATCH = 2 ** 21;
 
 /** A Swin image classifier. Source: Liu et al. 2021; transformers, `SwinForImageClassification`. */
 export class SwinForImageClassification {
   /** Makes the engine where none is given; every entry point has its own way to get at the kernels. */
-  protected static createAttention: () => Promise<WindowAttention>;
+  protected static createAttention: CreateAttention;
 
   protected constructor(
-    private readonly architecture: Architecture,
-    private readonly run: Run,
-    private readonly preprocessor: Preprocessor,
-    /** The engine that runs the attention. */
-    readonly attention: WindowAttention,
+    private readonly swin: LoadedSwin,
+    private readonly preprocessor: PreprocessorConfig | undefined,
   ) {}
 
   /**
@@ -61,105 +42,106 @@ export class SwinForImageClassification {
     options: SwinOptions = {},
   ): Promise<SwinForImageClassification> {
     const { config, tensors, preprocessor } = await loadPretrained(source, options.onProgress);
-    return this.create(tensors, config, preprocessor, options);
+    return new this(await this.load(tensors, config, options), preprocessor);
   }
 
   /**
-   * Makes a model of a state dict (by the names of transformers, torchvision, timm or Microsoft; float32, float16 or
-   * bfloat16) and a config with Hugging Face's keys. Rejects with RangeError naming a tensor that is missing, extra or misshapen, or a config's bad value.
+   * Makes a model of a state dict (by the names of transformers, torchvision, timm, Microsoft or MMPretrain, under any
+   * prefix; float32, float16 or bfloat16) and a config with Hugging Face's keys, or timm's. Rejects with RangeError
+   * naming a tensor that is missing, extra or misshapen, or a config's bad value.
    */
   static async fromStateDict(
     tensors: Readonly<Record<string, TensorLike>>,
-    config: SwinConfig,
+    config: SwinConfig | TimmConfig,
     options: SwinOptions = {},
   ): Promise<SwinForImageClassification> {
-    return this.create(tensors, config, undefined, options);
+    return new this(await this.load(tensors, config, options), undefined);
   }
 
-  private static async create(
+  private static load(
     tensors: Readonly<Record<string, TensorLike>>,
-    config: SwinConfig,
-    preprocessorConfig: PreprocessorConfig | undefined,
+    config: SwinConfig | TimmConfig,
     { attention }: SwinOptions,
-  ): Promise<SwinForImageClassification> {
-    const architecture = checkConfig(config);
-    const preprocessor = checkPreprocessor(preprocessorConfig, architecture);
-    const weights = readWeights(new StateDict(tensors), architecture);
-    const engine = attention ?? (await this.createAttention());
-    const kernel = kernelOf(engine);
-    if (!kernel) {
-      const run: Run = async (pixels, dims, hasHiddenStates) => {
-        const { logits, hiddenStates } = await swinForward(toFloat64(pixels), dims, architecture, weights, engine);
-        return { logits: rounded(logits), ...(hasHiddenStates && { hiddenStates: hiddenStates.map(rounded) }) };
-      };
-      return new this(architecture, run, preprocessor, engine);
-    }
-    const model = new KernelModel(kernel, architecture, weights);
-    const run: Run = (pixels, dims, hasHiddenStates) => model.forward(toFloat32(pixels), dims, hasHiddenStates);
-    return new this(architecture, run, preprocessor, engine);
+  ): Promise<LoadedSwin> {
+    return LoadedSwin.create(tensors, config, 'classifier', attention, this.createAttention);
   }
 
-  /** Ends the engine, whoever made it. */
-  dispose(): Promise<void> {
-    return this.attention.dispose();
+  /** The engine that runs the attention. */
+  get attention(): WindowAttention {
+    return this.swin.attention;
   }
 
   /** The labels, in the order of the logits. */
   get labels(): readonly string[] {
-    return this.architecture.labels;
+    return this.swin.architecture.labels;
   }
 
   /**
-   * Logits of `pixelValues` `[B, C, H, W]`, any H and W. Rejects with TypeError for what is no float tensor, with
-   * RangeError for another number of channels.
+   * Logits of `pixelValues` `[B, C, H, W]`, any H and W that upstream takes. Rejects with TypeError for what is no float
+   * tensor, with RangeError for another number of channels.
    */
   async forward(
     pixelValues: TensorLike,
     options: { readonly hiddenStates?: boolean | undefined } = {},
   ): Promise<SwinOutput> {
-    const { numChannels } = this.architecture;
-    const legend = '[B, channels, H, W]';
-    const tensor = checkDims('pixelValues', pixelValues, legend, [undefined, numChannels, undefined, undefined]);
-    const dims = tensor.dims as [number, number, number, number];
-    checkInteger('pixelValues.dims[2]', dims[2], 1);
-    checkInteger('pixelValues.dims[3]', dims[3], 1);
-    return this.run(tensor, dims, options.hiddenStates ?? false);
+    const { logits, hiddenStates } = await this.swin.forward(pixelValues, options.hiddenStates);
+    return { logits: logits as Tensor<Float32Array>, ...(hiddenStates && { hiddenStates }) };
+  }
+
+  /** Pixel values `[1, 3, H, W]` of an image, as the model's `preprocessor_config.json` says. */
+  preprocess(image: RawImage): Tensor<Float32Array> {
+    return preprocess(image, this.swin.architecture.imageSize, this.preprocessor);
   }
 
   /**
-   * Pixel values `[1, channels, H, W]` of an image of RGB or RGBA bytes, as the model's `preprocessor_config.json` says;
-   * with `square`, of the largest square in its middle.
-   * @throws TypeError and RangeError as `classify` does.
+   * The `topK` likeliest labels of an image of RGB or RGBA bytes, likeliest first; of several images a list for each,
+   * computed in batches. Scores are a softmax, of multi-label and one-label models a sigmoid each. Rejects with TypeError
+   * for what is no image, with RangeError for a length that fits neither layout or a `topK` below 1.
    */
-  preprocess(image: RawImage, options: PreprocessOptions = {}): Tensor<Float32Array> {
-    return preprocess(image, this.preprocessor, options);
-  }
-
-  /**
-   * The `topK` (5) likeliest labels of an image of RGB or RGBA bytes, or with `square` of the largest square in its
-   * middle, likeliest first. Rejects with TypeError for what
-   * is no image, with RangeError for a length that fits neither layout or a `topK` below 1.
-   */
+  async classify(image: RawImage, options?: ClassifyOptions): Promise<Classification[]>;
+  async classify(images: readonly RawImage[], options?: ClassifyOptions): Promise<Classification[][]>;
   async classify(
-    image: RawImage,
-    options: { readonly topK?: number | undefined } & PreprocessOptions = {},
-  ): Promise<Classification[]> {
+    images: RawImage | readonly RawImage[],
+    options: ClassifyOptions = {},
+  ): Promise<Classification[] | Classification[][]> {
     const topK = checkInteger('topK', options.topK ?? 5, 1);
-    const { logits } = await this.forward(this.preprocess(image, { square: options.square }));
-    return softmax(logits.data)
-      .map((score, i) => ({ label: this.labels[i] as string, score }))
-      .sort((a, b) => b.score - a.score)
-      .slice(0, topK);
+    const { isSingleLabel, labels } = this.swin.architecture;
+    const results: Classification[][] = [];
+    const run = async (batch: readonly Tensor<Float32Array>[]) => {
+      const { logits } = await this.forward(stacked(batch));
+      for (let i = 0; i < batch.length; i++) {
+        const own = logits.data.subarray(i * labels.length, (i + 1) * labels.length);
+        results.push(likeliest(own, labels, isSingleLabel, topK));
+      }
+    };
+    let batch: Tensor<Float32Array>[] = [];
+    for (const image of Array.isArray(images) ? (images as RawImage[]) : [images as RawImage]) {
+      const pixels = this.preprocess(image);
+      const [first] = batch;
+      const isFull = (batch.length + 1) * pixels.data.length > MAX_BATCH;
+      if (first && (isFull || pixels.dims.some((size, axis) => size !== first.dims[axis]))) {
+        await run(batch);
+        batch = [];
+      }
+      batch.push(pixels);
+    }
+    if (batch.length > 0) await run(batch);
+    return Array.isArray(images) ? results : (results[0] as Classification[]);
+  }
+
+  /** Ends the engine, where the model made it. */
+  dispose(): Promise<void> {
+    return this.swin.dispose();
   }
 }
 
-function softmax(logits: Float32Array): number[] {
-  const max = Math.max(...logits);
-  const exponentials = Array.from(logits, (logit) => Math.exp(logit - max));
-  const sum = exponentials.reduce((total, e) => total + e, 0);
-  return exponentials.map((e) => e / sum);
-}
-
-function rounded({ data, dims }: Tensor<Float64Array>): Tensor<Float32Array> {
-  return float32Tensor(dims, Float32Array.from(data));
+/** Images `[1, C, H, W]` of one size, as one batch. */
+function stacked(images: readonly Tensor<Float32Array>[]): Tensor<Float32Array> {
+  const [first] = images as [Tensor<Float32Array>];
+  if (images.length === 1) return first;
+  const batch = float32Tensor([images.length, ...first.dims.slice(1)]);
+  images.forEach(({ data }, i) => {
+    batch.data.set(data, i * data.length);
+  });
+  return batch;
 }

@@ -1,0 +1,74 @@
+import type { WindowAttention } from '../attention/windowAttention.js';
+import type { Tensor, TensorLike } from '../tensor/tensor.js';
+import type { SwinConfig } from './config.js';
+import { type CreateAttention, LoadedSwin, type SwinOptions } from './loadedSwin.js';
+import { loadPretrained, type PretrainedSource } from './pretrained.js';
+import type { TimmConfig } from './timmConfig.js';
+
+export interface SwinModelOutput {
+  /** The last stage's tokens, `[B, tokens, C]`, behind the model's last norm (Donut's Swin has none). */
+  readonly lastHiddenState: Tensor<Float32Array>;
+  /** Their mean, `[B, C]`. */
+  readonly poolerOutput: Tensor<Float32Array>;
+  /** The embeddings, then each stage's output, `[B, tokens, C]`, in transformers' order. */
+  readonly hiddenStates?: readonly Tensor<Float32Array>[];
+}
+
+/**
+ * A Swin without a classifier, of a checkpoint with one or without. Source: transformers, `SwinModel`, `Swinv2Model`,
+ * `DonutSwinModel`.
+ */
+export class SwinModel {
+  /** Makes the engine where none is given; every entry point has its own way to get at the kernels. */
+  protected static createAttention: CreateAttention;
+
+  protected constructor(private readonly swin: LoadedSwin) {}
+
+  /**
+   * Loads a model in Hugging Face's layout from a directory, a base URL, or `{ config, weights }`; what surrounds the
+   * Swin in a larger model's checkpoint is ignored. Rejects with what reading it throws, with RangeError for files that
+   * are malformed or contradict each other.
+   */
+  static async fromPretrained(source: PretrainedSource, options: SwinOptions = {}): Promise<SwinModel> {
+    const { config, tensors } = await loadPretrained(source, options.onProgress);
+    return this.fromStateDict(tensors, config, options);
+  }
+
+  /**
+   * Makes a model of a state dict, by any upstream's names and under any prefix; float32, float16 or bfloat16. Rejects
+   * with RangeError naming a tensor that is missing or misshapen, or a config's bad value.
+   */
+  static async fromStateDict(
+    tensors: Readonly<Record<string, TensorLike>>,
+    config: SwinConfig | TimmConfig,
+    { attention }: SwinOptions = {},
+  ): Promise<SwinModel> {
+    return new this(await LoadedSwin.create(tensors, config, 'model', attention, this.createAttention));
+  }
+
+  /** The engine that runs the attention. */
+  get attention(): WindowAttention {
+    return this.swin.attention;
+  }
+
+  /**
+   * The last stage of `pixelValues` `[B, C, H, W]`, any H and W that upstream takes. Rejects with TypeError for what is
+   * no float tensor, with RangeError for another number of channels.
+   */
+  async forward(
+    pixelValues: TensorLike,
+    options: { readonly hiddenStates?: boolean | undefined } = {},
+  ): Promise<SwinModelOutput> {
+    const { lastHiddenState, poolerOutput, hiddenStates } = await this.swin.forward(pixelValues, options.hiddenStates);
+    return {
+      lastHiddenState: lastHiddenState as Tensor<Float32Array>,
+      poolerOutput: poolerOutput as Tensor<Float32Array>,
+      ...(hiddenStates && { hiddenStates }),
+    };
+  }
+
+  /** Ends the engine, where the model made it. */
+  dispose(): Promise<void> {
+    return this.swin.dispose();
+  }
+}
