@@ -7,17 +7,16 @@ import type { Side } from './side.js';
 import { SWIN_SIDES } from './sides/swin.js';
 import { MODELS, type SwinFiles, writeSwinModel } from './swinModel.js';
 
-// node bench/build/swin.js DIRECTORY: whole models from the ONNX graphs in DIRECTORY, weights filled at random.
+// npm run bench:swin: whole models of random weights.
 // With --memory FILES SIDE, prints what loading and running one side takes in a process of its own.
 
-const [first = '', ...rest] = process.argv.slice(2);
-if (!first) throw new Error('expected the directory of the ONNX graphs');
+const [first, ...rest] = process.argv.slice(2);
 const ROUNDS = 7;
 /** Largest difference of two engines' logits, relative to the largest logit. */
 const AGREEMENT = 1e-3;
 
 if (first === '--memory') await printMemory(JSON.parse(rest[0] as string), rest[1] as string);
-else await compareAll(first);
+else await compareAll();
 
 async function printMemory(files: SwinFiles, sideName: string): Promise<void> {
   const start = performance.now();
@@ -34,11 +33,11 @@ async function peakMebibytes(): Promise<number> {
   return Number(/VmHWM:\s*(\d+) kB/.exec(status)?.[1]) / 1024;
 }
 
-async function compareAll(graphs: string): Promise<void> {
+async function compareAll(): Promise<void> {
   const lines: string[] = [];
   for (const name of Object.keys(MODELS) as (keyof typeof MODELS)[]) {
     const { title } = MODELS[name];
-    const files = await writeSwinModel(name, graphs);
+    const files = await writeSwinModel(name);
     const sides: Side[] = [];
     for (const [sideName, make] of Object.entries(SWIN_SIDES)) sides.push({ ...(await make(files)), name: sideName });
     await checkAgreement(sides);

@@ -7,11 +7,12 @@ import { Arena } from './arena.js';
 import { machine } from './machine.js';
 import { measure, ratio, type Timing } from './measure.js';
 import { partition, permute, reverse, roll, unpermute } from './partition.js';
+import { pixelsOf } from './randomSwin.js';
 import type { Side } from './side.js';
 import { benchExports } from './sides/standard.js';
-import { pixelsOf, writeSwinModel } from './swinModel.js';
+import { writeSwinModel } from './swinModel.js';
 
-// node bench/build/swinLayers.js DIRECTORY: where a Swin-T's time goes, and what it takes with unfused standard attention
+// npm run bench:swin: where a Swin-T's time goes, and what it takes with unfused standard attention
 // instead of flash window attention: the report's end-to-end claim. One thread.
 
 /** What this file uses of the library's inside, which has no entry point. */
@@ -53,9 +54,7 @@ const inside = (await Promise.all(
   ),
 ).then((modules) => Object.assign({}, ...modules))) as Inside;
 
-const [graphs = ''] = process.argv.slice(2);
-if (!graphs) throw new Error('expected the directory of the ONNX graphs');
-const { directory, size } = await writeSwinModel('hf-swin-tiny', graphs);
+const { directory, size } = await writeSwinModel('swin-t');
 const config = JSON.parse(await readFile(join(directory, 'config.json'), 'utf8'));
 const { tensors } = readSafetensors(await readFile(join(directory, 'model.safetensors')));
 const architecture = inside.checkConfig(config);

@@ -2,8 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createWindowAttention } from 'flash-window-attention';
 import { SwinForImageClassification } from 'flash-window-attention/swin';
+import { pixelsOf } from '../randomSwin.js';
 import type { Side } from '../side.js';
-import { pixelsOf, type SwinFiles } from '../swinModel.js';
+import { ONNX_WEIGHTS, type SwinFiles } from '../swinModel.js';
 
 /** Ways to run a model from its files, by name; made when they are asked for, so that one process can hold one alone. */
 export const SWIN_SIDES: Record<string, (files: SwinFiles) => Promise<Side>> = {
@@ -25,12 +26,12 @@ async function flash({ directory, size }: SwinFiles, threads: number): Promise<S
   };
 }
 
-async function web({ directory, weightsFile, size }: SwinFiles, threads: number): Promise<Side> {
+async function web({ directory, size }: SwinFiles, threads: number): Promise<Side> {
   const { InferenceSession, Tensor, env } = await import('onnxruntime-web');
   env.wasm.numThreads = threads;
   const session = await InferenceSession.create(await readFile(join(directory, 'model.onnx')), {
     executionProviders: ['wasm'],
-    externalData: [{ path: weightsFile, data: await readFile(join(directory, weightsFile)) }],
+    externalData: [{ path: ONNX_WEIGHTS, data: await readFile(join(directory, ONNX_WEIGHTS)) }],
   });
   const pixels = pixelsOf(size);
   const input = session.inputNames[0] as string;
