@@ -81,17 +81,17 @@ describe('classify', () => {
     await writeFile(path('album/notes.txt'), 'no image either');
     const { code, stdout, stderr } = await cli('classify', path('album'), '--threads', '2', '--json');
     expect(code).toBe(2);
-    expect(stderr).toMatch(/a.png expected to be a PNG or JPEG file/);
+    expect(stderr).toMatch(/a.png: expected a PNG, JPEG or WebP file/);
     const { images, threads } = JSON.parse(stdout);
     expect([images.map(({ image }: { image: string }) => image), threads]).toEqual([[path('album/b.PNG')], 2]);
     await mkdir(path('empty'));
-    expect((await cli('classify', path('empty'))).stderr).toMatch(/expected PNG or JPEG files/);
+    expect((await cli('classify', path('empty'))).stderr).toMatch(/expected PNG, JPEG or WebP files/);
   });
 
   it.each([
-    ['a text', 'hello', /expected to be a PNG or JPEG file/],
-    ['a damaged PNG', Buffer.from('89504e470d0a1a0a00', 'hex'), /expected to be an intact image/],
-    ['a damaged JPEG', Buffer.from('ffd8ffee', 'hex'), /expected to be an intact image/],
+    ['a text', 'hello', /bad: expected a PNG, JPEG or WebP file/],
+    ['a damaged PNG', Buffer.from('89504e470d0a1a0a00', 'hex'), /expected a PNG file up to its chunk IEND/],
+    ['a damaged JPEG', Buffer.from('ffd8ffee', 'hex'), /expected a JPEG file with whole segments/],
   ])('exits with 2 on %s', async (_, contents, text) => {
     await writeFile(path('bad'), contents);
     const { code, stderr } = await cli('classify', path('bad'));

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createWindowAttention } from '../attention/createWindowAttention.js';
 import { type Classification, SwinForImageClassification } from '../swin/index.js';
-import { centerSquare, readImage } from './image.js';
+import { readImage } from './image.js';
 import { UsageError } from './usageError.js';
 import { verifiedAttention } from './verifiedAttention.js';
 
@@ -57,11 +57,10 @@ export async function classify(paths: readonly string[], options: ClassifyOption
     for (const image of files) {
       try {
         const decoded = await readImage(image);
-        const cut = options.square ? centerSquare(decoded) : decoded;
         const start = performance.now();
-        const classes = await model.classify(cut, { topK: options.top });
+        const classes = await model.classify(decoded, { topK: options.top, square: options.square });
         const milliseconds = performance.now() - start;
-        await verifiedModel?.classify(cut);
+        await verifiedModel?.classify(decoded, { square: options.square });
         yield { image, classes, milliseconds, ...(verified && { largestError: verified.takeLargestError() }) };
       } catch (error) {
         yield { image, error: (error as Error).message };
@@ -78,15 +77,16 @@ export async function classify(paths: readonly string[], options: ClassifyOption
   };
 }
 
-/** The image itself, or the PNG and JPEG files of a directory in their order. */
+/** The image itself, or the PNG, JPEG and WebP files of a directory in their order. */
 async function imagesOf(path: string): Promise<string[]> {
   const isDirectory = await stat(path).then(
     (entry) => entry.isDirectory(),
     () => false,
   );
   if (!isDirectory) return [path];
-  const names = (await readdir(path)).filter((name) => /\.(png|jpe?g)$/i.test(name)).sort();
-  if (names.length === 0) throw new UsageError(`${path}: expected PNG or JPEG files, got a directory without any`);
+  const names = (await readdir(path)).filter((name) => /\.(png|jpe?g|webp)$/i.test(name)).sort();
+  if (names.length === 0)
+    throw new UsageError(`${path}: expected PNG, JPEG or WebP files, got a directory without any`);
   return names.map((name) => join(path, name));
 }
 

@@ -28,7 +28,7 @@ const program = new Command('flash-window-attention').description(description).v
 
 program
   .command('classify')
-  .description('classify PNG and JPEG images with a Swin model')
+  .description('classify PNG, JPEG and WebP images with a Swin model')
   .argument('<image...>', 'images, and directories of them')
   .option('--model <directory>', "a model in Hugging Face's layout (default: the embedded CIFAR-10 classifier)")
   .option('--top <n>', 'labels to print', integer(1), 5)

@@ -3,10 +3,12 @@ import { SwinBackbone as Backbone } from './swinBackbone.js';
 import { SwinForImageClassification as Classifier } from './swinForImageClassification.js';
 import { SwinModel as Model } from './swinModel.js';
 
+export type { RawImage } from '../image/rawImage.js';
 export { resizeRelativePositionBias } from '../reference/resizeRelativePositionBias.js';
 export type { SwinConfig } from './config.js';
 export type { SwinOptions } from './loadedSwin.js';
-export type { PreprocessorConfig, RawImage } from './preprocess.js';
+export type { PreprocessOptions } from './preprocess.js';
+export type { PreprocessorConfig } from './preprocessor.js';
 export type { LoadProgress, PretrainedFiles, PretrainedSource } from './pretrained.js';
 export type { Classification } from './scores.js';
 export type { SwinBackboneOptions, SwinBackboneOutput } from './swinBackbone.js';

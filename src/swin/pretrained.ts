@@ -2,7 +2,7 @@ import { readSafetensors } from '../safetensors/readSafetensors.js';
 import { describe, message } from '../tensor/check.js';
 import type { TensorLike } from '../tensor/tensor.js';
 import type { SwinConfig } from './config.js';
-import type { PreprocessorConfig } from './preprocess.js';
+import type { PreprocessorConfig } from './preprocessor.js';
 
 /** A model as parsed and loaded files. */
 export interface PretrainedFiles {

@@ -1,9 +1,11 @@
 import type { WindowAttention } from '../attention/windowAttention.js';
+import type { RawImage } from '../image/rawImage.js';
 import { checkInteger } from '../tensor/check.js';
 import { float32Tensor, type Tensor, type TensorLike } from '../tensor/tensor.js';
-import type { SwinConfig } from './config.js';
+import { checkConfig, type SwinConfig } from './config.js';
 import { type CreateAttention, LoadedSwin, type SwinOptions } from './loadedSwin.js';
-import { type PreprocessorConfig, preprocess, type RawImage } from './preprocess.js';
+import { type PreprocessOptions, preprocess } from './preprocess.js';
+import { checkPreprocessor, type Preprocessor, type PreprocessorConfig } from './preprocessor.js';
 import { loadPretrained, type PretrainedSource } from './pretrained.js';
 import { type Classification, likeliest } from './scores.js';
 import type { TimmConfig } from './timmConfig.js';
@@ -15,7 +17,7 @@ export interface SwinOutput {
   readonly hiddenStates?: readonly Tensor<Float32Array>[];
 }
 
-export interface ClassifyOptions {
+export interface ClassifyOptions extends PreprocessOptions {
   /** Labels to return, 5 by default. */
   readonly topK?: number | undefined;
 }
@@ -30,7 +32,7 @@ export class SwinForImageClassification {
 
   protected constructor(
     private readonly swin: LoadedSwin,
-    private readonly preprocessor: PreprocessorConfig | undefined,
+    private readonly preprocessor: Preprocessor,
   ) {}
 
   /**
@@ -42,7 +44,7 @@ export class SwinForImageClassification {
     options: SwinOptions = {},
   ): Promise<SwinForImageClassification> {
     const { config, tensors, preprocessor } = await loadPretrained(source, options.onProgress);
-    return new this(await this.load(tensors, config, options), preprocessor);
+    return this.create(tensors, config, preprocessor, options);
   }
 
   /**
@@ -55,15 +57,18 @@ export class SwinForImageClassification {
     config: SwinConfig | TimmConfig,
     options: SwinOptions = {},
   ): Promise<SwinForImageClassification> {
-    return new this(await this.load(tensors, config, options), undefined);
+    return this.create(tensors, config, undefined, options);
   }
 
-  private static load(
+  private static async create(
     tensors: Readonly<Record<string, TensorLike>>,
     config: SwinConfig | TimmConfig,
+    preprocessorConfig: PreprocessorConfig | undefined,
     { attention }: SwinOptions,
-  ): Promise<LoadedSwin> {
-    return LoadedSwin.create(tensors, config, 'classifier', attention, this.createAttention);
+  ): Promise<SwinForImageClassification> {
+    const preprocessor = checkPreprocessor(preprocessorConfig, checkConfig(config));
+    const swin = await LoadedSwin.create(tensors, config, 'classifier', attention, this.createAttention);
+    return new this(swin, preprocessor);
   }
 
   /** The engine that runs the attention. */
@@ -88,14 +93,18 @@ export class SwinForImageClassification {
     return { logits: logits as Tensor<Float32Array>, ...(hiddenStates && { hiddenStates }) };
   }
 
-  /** Pixel values `[1, 3, H, W]` of an image, as the model's `preprocessor_config.json` says. */
-  preprocess(image: RawImage): Tensor<Float32Array> {
-    return preprocess(image, this.swin.architecture.imageSize, this.preprocessor);
+  /**
+   * Pixel values `[1, channels, H, W]` of an image of RGB or RGBA bytes, as the model's `preprocessor_config.json` says;
+   * with `square`, of the largest square in its middle.
+   * @throws TypeError and RangeError as `classify` does.
+   */
+  preprocess(image: RawImage, options: PreprocessOptions = {}): Tensor<Float32Array> {
+    return preprocess(image, this.preprocessor, options);
   }
 
   /**
-   * The `topK` likeliest labels of an image of RGB or RGBA bytes, likeliest first; of several images a list for each,
-   * computed in batches. Scores are a softmax, of multi-label and one-label models a sigmoid each. Rejects with TypeError
+   * The `topK` likeliest labels of an image of RGB or RGBA bytes, or with `square` of the largest square in its middle,
+   * likeliest first; of several images a list for each, computed in batches. Scores are a softmax, of multi-label and one-label models a sigmoid each. Rejects with TypeError
    * for what is no image, with RangeError for a length that fits neither layout or a `topK` below 1.
    */
   async classify(image: RawImage, options?: ClassifyOptions): Promise<Classification[]>;
@@ -116,7 +125,7 @@ export class SwinForImageClassification {
     };
     let batch: Tensor<Float32Array>[] = [];
     for (const image of Array.isArray(images) ? (images as RawImage[]) : [images as RawImage]) {
-      const pixels = this.preprocess(image);
+      const pixels = this.preprocess(image, { square: options.square });
       const [first] = batch;
       const isFull = (batch.length + 1) * pixels.data.length > MAX_BATCH;
       if (first && (isFull || pixels.dims.some((size, axis) => size !== first.dims[axis]))) {
