@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readSafetensors, writeSafetensors } from '../src/safetensors/index.js';
@@ -161,6 +162,65 @@ describe('readSafetensors', () => {
     );
   });
 
+  it('reads tensors that are not aligned in a Buffer, and bytes of another realm', () => {
+    const bytes = writeSafetensors({ a: { data: Float32Array.of(1, 2), dims: [2] } });
+    const around = Buffer.alloc(bytes.length + 3);
+    around.set(bytes, 3);
+    const buffer = around.subarray(3);
+    expect(readSafetensors(buffer).tensors.a?.data).toEqual(Float32Array.of(1, 2));
+    const foreign = runInNewContext(`Uint8Array.from([${[...bytes]}])`);
+    expect(foreign instanceof Uint8Array).toBe(false);
+    expect(readSafetensors(foreign).tensors.a?.data).toEqual(Float32Array.of(1, 2));
+    expect(readSafetensors(foreign.buffer).tensors.a?.data).toEqual(Float32Array.of(1, 2));
+  });
+
+  it('reads names and metadata of 10 MB', () => {
+    const long = `"\\${'x'.repeat(10_000_000)}`;
+    const bytes = writeSafetensors({ [long]: { data: Uint8Array.of(7), dims: [1] } }, { [long]: long });
+    const { tensors, metadata } = readSafetensors(bytes);
+    expect([Object.keys(tensors)[0] === long, metadata[long] === long]).toEqual([true, true]);
+  });
+
+  it('ignores keys of a tensor that it does not know', () => {
+    const entry = '"x":{"a":[{"b":"}\\""},-1.5e3,null],"dtype":"U8","c":{},"shape":[ 1 ],"data_offsets":[0,1]}';
+    expect(readSafetensors(file(`{${entry}} `, 1)).tensors.x?.dims).toEqual([1]);
+  });
+
+  it.each([
+    ['tensors without anything', (text: string) => `{"x":[${text}]}`],
+    ['a key that nobody knows', (text: string) => `{"x":{"y":[${text}]}}`],
+    ['metadata', (text: string) => `{"__metadata__":{"x":[${text}]}}`],
+    ['a list', (text: string) => `[${text}]`],
+  ])('refuses 99 MB of {} in %s within seconds', (_, header) => {
+    const bytes = file(header(`${'{},'.repeat(33_000_000 - 10)}{}`));
+    const start = performance.now();
+    expect(() => readSafetensors(bytes)).toThrow(RangeError);
+    expect(performance.now() - start).toBeLessThan(10_000);
+  });
+
+  it('agrees with JSON.parse on what is JSON', () => {
+    const text = fc.array(
+      fc.constantFrom('{', '}', '[', ']', ',', ':', '"a"', '"', '\\', '1', '-0.5e1', 'null', ' ', 'x'),
+    );
+    const isJson = (json: string) => {
+      try {
+        JSON.parse(json);
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    fc.assert(
+      fc.property(text, (parts) => {
+        const value = parts.join('');
+        const read = () => readSafetensors(file(`{"x":{"y":${value},"dtype":"U8","shape":[0],"data_offsets":[0,0]}}`));
+        if (isJson(value)) expect(read).not.toThrow();
+        else expect(read).toThrow(RangeError);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
   it('refuses what is no bytes', () => {
     expect(() => readSafetensors('x' as unknown as Uint8Array)).toThrow(
       /"bytes" expected a Uint8Array or ArrayBuffer, got "x"/,
@@ -177,7 +237,7 @@ describe('writeSafetensors', () => {
       fc.uint8Array().map((data) => ({ data, type: 'uint8' })),
       fc.bigInt64Array().map((data) => ({ data, type: 'int64' })),
     );
-    const names = fc.string({ unit: 'grapheme' }).filter((name) => name !== '__metadata__' && name !== '__proto__');
+    const names = fc.string({ unit: 'grapheme' }).filter((name) => name !== '__metadata__');
     fc.assert(
       fc.property(fc.dictionary(names, arrays), fc.dictionary(names, fc.string()), (contents, metadata) => {
         const tensors = Object.fromEntries(
@@ -188,6 +248,14 @@ describe('writeSafetensors', () => {
         expect({ ...back.metadata }).toEqual({ ...metadata });
       }),
     );
+  });
+
+  it('keeps a tensor and metadata named __proto__', () => {
+    const named = <T>(value: T) => Object.fromEntries([['__proto__', value]]);
+    const { tensors, metadata } = readSafetensors(
+      writeSafetensors(named({ data: Uint8Array.of(5), dims: [1] }), named('text')),
+    );
+    expect([Object.keys(tensors), Object.entries(metadata)]).toEqual([['__proto__'], [['__proto__', 'text']]]);
   });
 
   it('gives golden files back', () => {
@@ -206,6 +274,18 @@ describe('writeSafetensors', () => {
     );
     expect(() => writeSafetensors({ x: { data: [1, 2], dims: [2] } })).toThrow(TypeError);
     expect(() => writeSafetensors({ __metadata__: { data, dims: [2] } })).toThrow(/names of tensors/);
+    const empty = new Float32Array();
+    for (const [values, dims] of [
+      [Float32Array.of(1), [-1, -1] as unknown[]],
+      [Float32Array.of(1), [0.5, 2]],
+      [data, ['2']],
+      [empty, [0, 2 ** 53]],
+    ] as const) {
+      expect(() => writeSafetensors({ x: { data: values, dims: dims as never } })).toThrow(/dims" expected integers/);
+    }
+    for (const metadata of [['a'], 'a', null]) {
+      expect(() => writeSafetensors({}, metadata as never)).toThrow(/"metadata" expected an object of strings/);
+    }
     expect(() => writeSafetensors({}, { a: 1 as unknown as string })).toThrow(
       /metadata\["a"\]" expected a string, got 1/,
     );

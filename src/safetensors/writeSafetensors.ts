@@ -7,7 +7,8 @@ import { DTYPES, MAX_HEADER_BYTES } from './format.js';
  * Tensors are stored widest element first, then by name, so that every one is aligned and equal input gives equal bytes.
  * Source: the safetensors format, https://huggingface.co/docs/safetensors.
  * @throws TypeError for what is no tensor, an array that does not hold its type, or metadata that is no string;
- * RangeError for a length that contradicts the dims, a tensor named `__metadata__`, or a header over 100 MB.
+ * RangeError for dims that are no integers ≥ 0, a length that contradicts them, a tensor named `__metadata__`, or a
+ * header over 100 MB.
  */
 export function writeSafetensors(
   tensors: Readonly<Record<string, TensorLike>>,
@@ -17,8 +18,9 @@ export function writeSafetensors(
     checkEntry(name, tensor),
   );
   entries.sort((a, b) => b.stored.bytes - a.stored.bytes || (a.name < b.name ? -1 : 1));
-  const header: Record<string, unknown> = {};
-  if (metadata) header.__metadata__ = checkMetadata(metadata);
+  // Without a prototype, `__proto__` is a name like the others.
+  const header: Record<string, unknown> = Object.create(null);
+  if (metadata !== undefined) header.__metadata__ = checkMetadata(metadata);
   let end = 0;
   for (const { name, dtype, dims, bytes } of entries) {
     header[name] = { dtype, shape: dims, data_offsets: [end, end + bytes.length] };
@@ -49,13 +51,20 @@ function checkEntry(name: string, tensor: TensorLike) {
       message(`tensors[${JSON.stringify(name)}]`, 'a tensor { data, dims } of a typed array', describe(tensor)),
     );
   }
+  if (!dims.every((dim) => Number.isSafeInteger(dim) && dim >= 0)) {
+    throw new RangeError(message(`tensors[${JSON.stringify(name)}].dims`, 'integers ≥ 0', describe(dims)));
+  }
   const view = data as ArrayBufferView & { readonly length: number };
+  // Arrays of another realm are no instances of ours.
+  const kind = Object.prototype.toString.call(view).slice(8, -1);
   const stored = Object.entries(DTYPES).find(([dtype, { type: own, array }]) => {
-    if (type !== undefined) return own === type && (view instanceof array || isHalf(dtype, view));
-    return view instanceof array && !['BOOL', 'F16', 'BF16'].includes(dtype);
+    // Float16Array, which runtimes from 2025 on have, is stored by its bits.
+    const isHalf = dtype === 'F16' && kind === 'Float16Array';
+    if (type !== undefined) return own === type && (kind === array.name || isHalf);
+    return isHalf || (kind === array.name && !['BOOL', 'F16', 'BF16'].includes(dtype));
   });
   if (!stored) {
-    const got = `${view.constructor.name} with type ${JSON.stringify(type)}`;
+    const got = `${kind} with type ${JSON.stringify(type)}`;
     throw new TypeError(message(`tensors[${JSON.stringify(name)}]`, 'an array that holds its type', got));
   }
   if (view.length !== product(dims)) {
@@ -66,14 +75,13 @@ function checkEntry(name: string, tensor: TensorLike) {
   return { name, dtype: stored[0], stored: stored[1], dims, bytes };
 }
 
-/** A Float16Array, which runtimes from 2025 on have, is stored by its bits. */
-function isHalf(dtype: string, view: ArrayBufferView): boolean {
-  return dtype === 'F16' && view.constructor.name === 'Float16Array';
-}
-
 function checkMetadata(metadata: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata)) {
+    throw new TypeError(message('metadata', 'an object of strings', describe(metadata)));
+  }
   for (const [key, value] of Object.entries(metadata)) {
-    if (typeof value !== 'string') throw new TypeError(message(`metadata[${JSON.stringify(key)}]`, 'a string', value));
+    if (typeof value !== 'string')
+      throw new TypeError(message(`metadata[${JSON.stringify(key)}]`, 'a string', describe(value)));
   }
   return metadata;
 }
