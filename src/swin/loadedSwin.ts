@@ -6,7 +6,7 @@ import { type Architecture, checkConfig, type SwinConfig } from './config.js';
 import { type ModelOutput, swinForward } from './forward.js';
 import type { HeadRequest } from './head.js';
 import { KernelModel } from './kernelModel.js';
-import type { LoadProgress } from './pretrained.js';
+import type { LoadOptions } from './pretrained.js';
 import { StateDict } from './stateDict.js';
 import type { TimmConfig } from './timmConfig.js';
 import { readWeights } from './weights.js';
@@ -14,9 +14,10 @@ import { readWeights } from './weights.js';
 export interface SwinOptions {
   /** The engine for attention; one of its own when absent. */
   readonly attention?: WindowAttention | undefined;
-  /** Hears of every file of weights as it comes, `fromPretrained` alone. */
-  readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
 }
+
+/** What `fromPretrained` takes. */
+export interface PretrainedOptions extends SwinOptions, LoadOptions {}
 
 export type CreateAttention = () => Promise<WindowAttention>;
 

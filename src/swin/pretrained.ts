@@ -1,136 +1,295 @@
+import { type ByteSource, readToEnd } from '../safetensors/byteSource.js';
 import { readSafetensors } from '../safetensors/readSafetensors.js';
+import { openSafetensors, type SafetensorsStream } from '../safetensors/safetensorsStream.js';
 import { describe, message } from '../tensor/check.js';
-import type { TensorLike } from '../tensor/tensor.js';
+import type { Tensor } from '../tensor/tensor.js';
 import type { SwinConfig } from './config.js';
+import { hasFiles, openCache } from './fileCache.js';
+import { directoryFiles, type Missing, type ModelFiles, urlFiles } from './modelFiles.js';
 import type { PreprocessorConfig } from './preprocessor.js';
+import type { TimmConfig } from './timmConfig.js';
+import { timmPreprocessor } from './timmPreprocessor.js';
 
 /** A model as parsed and loaded files. */
 export interface PretrainedFiles {
   /** Parsed `config.json`. */
-  readonly config: SwinConfig;
+  readonly config: SwinConfig | TimmConfig;
   /** `model.safetensors`, or the shards of one. */
   readonly weights: Uint8Array | ArrayBuffer | readonly (Uint8Array | ArrayBuffer)[];
   /** Parsed `preprocessor_config.json`. */
   readonly preprocessor?: PreprocessorConfig | undefined;
 }
 
-/** A directory (Node, Deno, Bun), the URL of one, or its files. */
+/** A directory (Node, Deno, Bun), the URL of one, which a page may give relative to itself, or its files. */
 export type PretrainedSource = string | URL | PretrainedFiles;
 
-/** How far a file of weights has come. */
+/** How far a model's weights have come. */
 export interface LoadProgress {
+  /** The file that is coming. */
   readonly file: string;
-  /** Bytes so far, and in all where the server says so. */
+  /** Bytes of all files so far, as they are after decompression, and in all. */
   readonly loaded: number;
-  readonly total: number | undefined;
+  readonly total: number;
+}
+
+export interface LoadOptions {
+  /** Hears of the weights as they come. */
+  readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
+  /** Downloads files in place of the host's. */
+  readonly fetch?: typeof globalThis.fetch | undefined;
+  /** Ends the loading, which then rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Keeps downloaded files, and is asked for them first: a directory in Node, Deno and Bun, elsewhere the name of a
+   * `Cache`; or a `Cache`.
+   */
+  readonly cache?: Cache | string | undefined;
+}
+
+/** Tensors that come one by one, each in an array that nobody else has. */
+export interface TensorSource {
+  /** What is to come, by name. */
+  readonly entries: ReadonlyMap<string, { readonly dims: readonly number[]; readonly type: string }>;
+  /** To be read once. Rejects for files that are malformed or cannot be read. */
+  tensors(): AsyncGenerator<readonly [name: string, tensor: Tensor]>;
+  /** Lets go of files that are not read to their end. */
+  close(): Promise<void>;
 }
 
 export interface Pretrained {
-  readonly config: SwinConfig;
-  readonly tensors: Readonly<Record<string, TensorLike>>;
+  readonly config: SwinConfig | TimmConfig;
   readonly preprocessor: PreprocessorConfig | undefined;
+  readonly weights: TensorSource;
 }
-
-type OnProgress = (progress: LoadProgress) => void;
-/** Undefined where there is no such file. */
-type Read = (file: string, onProgress?: OnProgress) => Promise<Uint8Array | undefined>;
 
 const WEIGHTS = 'model.safetensors';
 const INDEX = 'model.safetensors.index.json';
+/** Letters that lead to no other directory or host, whatever resolves them. */
+const FILE_NAME = /^[\p{L}\p{N}_][\p{L}\p{N}_.\- ]*$/u;
 
 /**
- * Reads `config.json`, `model.safetensors` or the shards that `model.safetensors.index.json` names, and, where there is
- * one, `preprocessor_config.json`.
- * @throws TypeError for what is no source; RangeError for malformed files; Error for a file that cannot be read.
+ * Reads `config.json`, where there is one `preprocessor_config.json`, and the headers of `model.safetensors` or of the
+ * shards that `model.safetensors.index.json` names; their tensors come when `weights` is read.
+ * @throws TypeError for what is no source; RangeError for malformed files; Error, naming its path or URL and the server's
+ * status, for a file that cannot be read; the signal's reason.
  */
-export async function loadPretrained(source: PretrainedSource, onProgress?: OnProgress): Promise<Pretrained> {
+export async function loadPretrained(source: PretrainedSource, options: LoadOptions = {}): Promise<Pretrained> {
+  const loading = load(source, options);
+  try {
+    return await abortable(loading, options.signal);
+  } catch (error) {
+    // What an aborted loading still opens is closed again.
+    loading.then(({ weights }) => weights.close()).catch(() => {});
+    throw error;
+  }
+}
+
+async function load(source: PretrainedSource, options: LoadOptions): Promise<Pretrained> {
   if (typeof source === 'object' && source !== null && 'config' in source && 'weights' in source) {
     const { config, weights, preprocessor } = source;
-    return { config, tensors: tensorsOf(Array.isArray(weights) ? weights : [weights]), preprocessor };
+    const shards = Array.isArray(weights) ? (weights as Uint8Array[]) : [weights as Uint8Array];
+    return { config, preprocessor: preprocessor ?? timmPreprocessor(config), weights: inMemory(shards) };
   }
   if (typeof source !== 'string' && !(source instanceof URL)) {
     throw new TypeError(message('source', 'a directory, a URL or { config, weights }', describe(source)));
   }
-  const read = reader(source);
-  const [config, preprocessor] = await Promise.all([required(read, 'config.json'), read('preprocessor_config.json')]);
+  const files = await filesOf(source, options);
+  const [config, preprocessor] = await Promise.all([
+    readJson(files, 'config.json'),
+    readJson(files, 'preprocessor_config.json'),
+  ]);
+  if (isMissing(config)) throw absent(files, 'config.json', config);
   return {
-    config: parseJson('config.json', config) as SwinConfig,
-    tensors: tensorsOf(await readWeights(read, onProgress)),
-    preprocessor: preprocessor && (parseJson('preprocessor_config.json', preprocessor) as PreprocessorConfig),
+    config: config.value as Pretrained['config'],
+    preprocessor: isMissing(preprocessor)
+      ? timmPreprocessor(config.value as Pretrained['config'])
+      : (preprocessor.value as PreprocessorConfig),
+    weights: await openWeights(files, options),
   };
 }
 
-async function readWeights(read: Read, onProgress: OnProgress | undefined): Promise<Uint8Array[]> {
-  const whole = await read(WEIGHTS, onProgress);
-  if (whole) return [whole];
-  const index = await read(INDEX);
-  if (!index) throw new Error(`${WEIGHTS} or ${INDEX} expected to be there, got neither`);
-  const { weight_map: map } = parseJson(INDEX, index) as { weight_map?: unknown };
-  const files = typeof map === 'object' && map !== null ? [...new Set(Object.values(map))] : [];
-  // A name with a slash could leave the directory.
-  if (files.length === 0 || !files.every((file) => typeof file === 'string' && /^[^/\\]+$/.test(file))) {
-    throw new RangeError(message(INDEX, 'a weight_map from tensors to file names', describe(map)));
+async function filesOf(source: string | URL, { fetch, signal, cache }: LoadOptions): Promise<ModelFiles> {
+  const isUrl = source instanceof URL || /^[a-z][a-z+.-]+:\/\//i.test(source);
+  if (!isUrl && hasFiles()) return directoryFiles(source);
+  const url = isUrl ? new URL(source) : relativeUrl(source);
+  if (url.protocol === 'file:' && hasFiles()) {
+    return directoryFiles(process.getBuiltinModule('node:url').fileURLToPath(url));
   }
-  return Promise.all(files.map((file) => required(read, file as string, onProgress)));
+  return urlFiles(url, {
+    // Called as a function of its own: browsers refuse `fetch` as a method of another object.
+    fetch: fetch ?? ((input, init) => globalThis.fetch(input, init)),
+    signal,
+    cache: cache === undefined ? undefined : await openCache(cache),
+  });
 }
 
-function tensorsOf(shards: readonly (Uint8Array | ArrayBuffer)[]): Record<string, TensorLike> {
-  const tensors: Record<string, TensorLike> = {};
-  for (const shard of shards) {
-    for (const [name, tensor] of Object.entries(readSafetensors(shard).tensors)) {
-      if (Object.hasOwn(tensors, name)) throw new RangeError(`tensor "${name}" expected in one shard, got it in two`);
-      tensors[name] = tensor;
-    }
-  }
-  return tensors;
-}
-
-async function required(read: Read, file: string, onProgress?: OnProgress): Promise<Uint8Array> {
-  const bytes = await read(file, onProgress);
-  if (!bytes) throw new Error(`${file} expected to be there, got no such file (ENOENT)`);
-  return bytes;
-}
-
-function reader(source: string | URL): Read {
-  const url = source instanceof URL ? source : /^[a-z][a-z+.-]+:\/\//i.test(source) ? new URL(source) : undefined;
-  const base = url && (url.href.endsWith('/') ? url.href : `${url.href}/`);
-  if (base && url.protocol !== 'file:') return (file, onProgress) => download(new URL(file, base), file, onProgress);
-  return async (file, onProgress) => {
-    const { readFile } = process.getBuiltinModule('node:fs/promises');
-    try {
-      const bytes = await readFile(base ? new URL(file, base) : `${source}/${file}`);
-      onProgress?.({ file, loaded: bytes.length, total: bytes.length });
-      return bytes;
-    } catch (error) {
-      if ((error as { code?: unknown }).code === 'ENOENT') return undefined;
-      throw error;
-    }
-  };
-}
-
-async function download(url: URL, file: string, onProgress?: OnProgress): Promise<Uint8Array | undefined> {
-  const response = await fetch(url);
-  if (response.status === 404) return undefined;
-  if (!response.ok) throw new Error(`${url} expected to be there, got HTTP status ${response.status}`);
-  if (!onProgress || !response.body) return new Uint8Array(await response.arrayBuffer());
-  const length = Number(response.headers.get('content-length') ?? Number.NaN);
-  const total = Number.isFinite(length) ? length : undefined;
-  const chunks: Uint8Array<ArrayBuffer>[] = [];
-  let loaded = 0;
-  for (const stream = response.body.getReader(); ; ) {
-    const { done, value } = await stream.read();
-    if (done) break;
-    chunks.push(value);
-    loaded += value.length;
-    onProgress({ file, loaded, total });
-  }
-  return new Uint8Array(await new Blob(chunks).arrayBuffer());
-}
-
-function parseJson(file: string, bytes: Uint8Array): unknown {
+function relativeUrl(source: string): URL {
+  const page = globalThis.document?.baseURI ?? globalThis.location?.href;
   try {
-    return JSON.parse(new TextDecoder().decode(bytes));
+    return new URL(source, page);
   } catch (cause) {
-    throw new RangeError(`${file} expected to be JSON: ${(cause as Error).message}`, { cause });
+    const expected = 'a whole URL, or { config, weights }, where there are neither files nor a page';
+    throw new TypeError(message('source', expected, describe(source)), { cause });
   }
+}
+
+async function readJson(files: ModelFiles, file: string): Promise<{ readonly value: unknown } | Missing> {
+  const source = await files.open(file);
+  if (isMissing(source)) return source;
+  let bytes: Uint8Array;
+  try {
+    bytes = await readToEnd(source);
+  } finally {
+    await source.close();
+  }
+  const text = new TextDecoder().decode(bytes);
+  if (text.startsWith('<')) return { missing: 'a page of HTML' };
+  try {
+    return { value: JSON.parse(text) };
+  } catch (cause) {
+    throw new RangeError(`${files.locate(file)} expected to be JSON: ${(cause as Error).message}`, { cause });
+  }
+}
+
+async function openWeights(files: ModelFiles, options: LoadOptions): Promise<TensorSource> {
+  const whole = await files.open(WEIGHTS);
+  if (!isMissing(whole)) return joined(files, [{ file: WEIGHTS, source: whole }], options);
+  const index = await readJson(files, INDEX);
+  if (isMissing(index)) {
+    const neither = `neither: ${whole.missing}, and ${index.missing}`;
+    throw new Error(`${files.locate(WEIGHTS)} or ${INDEX} expected to be there, got ${neither}`);
+  }
+  const map = (index.value as { weight_map?: unknown } | null)?.weight_map;
+  const names = typeof map === 'object' && map !== null ? [...new Set(Object.values(map))] : [];
+  if (names.length === 0 || !names.every((name) => typeof name === 'string' && FILE_NAME.test(name))) {
+    throw new RangeError(message(INDEX, 'a weight_map from tensors to names of files beside it', describe(map)));
+  }
+  const opened: { file: string; source: ByteSource }[] = [];
+  try {
+    for (const file of names as string[]) {
+      const source = await files.open(file);
+      if (isMissing(source)) throw absent(files, file, source);
+      opened.push({ file, source });
+    }
+  } catch (error) {
+    await closeAll(opened);
+    throw error;
+  }
+  return joined(files, opened, options);
+}
+
+/** The tensors of opened files, as one. */
+async function joined(
+  files: ModelFiles,
+  opened: readonly { readonly file: string; readonly source: ByteSource }[],
+  { onProgress, signal }: LoadOptions,
+): Promise<TensorSource> {
+  let [loaded, total] = [0, 0];
+  const counted = ({ file, source }: (typeof opened)[number]): ByteSource => ({
+    async fill(target) {
+      signal?.throwIfAborted();
+      const filled = await abortable(source.fill(target), signal);
+      loaded += filled;
+      if (total > 0 && filled > 0) onProgress?.({ file, loaded, total });
+      return filled;
+    },
+    close: () => source.close(),
+  });
+  const shards: { file: string; shard: SafetensorsStream }[] = [];
+  const entries = new Map<string, { dims: readonly number[]; type: string }>();
+  try {
+    for (const one of opened) {
+      const shard = await naming(files, one.file, () => openSafetensors(counted(one)));
+      shards.push({ file: one.file, shard });
+      for (const { name, dims, stored } of shard.entries) addEntry(entries, name, dims, stored.type);
+    }
+  } catch (error) {
+    await closeAll(opened);
+    throw error;
+  }
+  total = shards.reduce((sum, { shard }) => sum + shard.fileLength, 0);
+  return {
+    entries,
+    async *tensors() {
+      try {
+        for (const { file, shard } of shards) {
+          const tensors = shard.tensors();
+          for (;;) {
+            const { done, value } = await naming(files, file, () => tensors.next());
+            if (done) break;
+            yield value;
+          }
+        }
+      } finally {
+        await closeAll(opened);
+      }
+    },
+    close: () => closeAll(opened),
+  };
+}
+
+/** What was given as bytes; arrays that these hold are shared. */
+function inMemory(shards: readonly (Uint8Array | ArrayBuffer)[]): TensorSource {
+  const files = shards.map((bytes) => readSafetensors(bytes).tensors);
+  const entries = new Map<string, { dims: readonly number[]; type: string }>();
+  for (const tensors of files) {
+    for (const [name, { dims, type }] of Object.entries(tensors)) addEntry(entries, name, dims, type);
+  }
+  return {
+    entries,
+    async *tensors() {
+      for (const tensors of files) yield* Object.entries(tensors);
+    },
+    async close() {},
+  };
+}
+
+function addEntry(
+  entries: Map<string, { dims: readonly number[]; type: string }>,
+  name: string,
+  dims: readonly number[],
+  type: string,
+): void {
+  if (entries.has(name)) throw new RangeError(`tensor ${describe(name)} expected in one shard, got it in two`);
+  entries.set(name, { dims, type });
+}
+
+/** All tensors by name. */
+export async function collected({ tensors }: TensorSource): Promise<Record<string, Tensor>> {
+  const all: Record<string, Tensor> = Object.create(null);
+  for await (const [name, tensor] of tensors()) all[name] = tensor;
+  return all;
+}
+
+/** Runs `read`, whose errors about the file's contents then say which file. */
+async function naming<T>(files: ModelFiles, file: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new RangeError(`${files.locate(file)}: ${error.message}`, { cause: error });
+  }
+}
+
+async function closeAll(opened: readonly { readonly source: ByteSource }[]): Promise<void> {
+  await Promise.allSettled(opened.map(({ source }) => source.close()));
+}
+
+/** `work`, or once the signal aborts its reason. */
+function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return work;
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}
+
+function isMissing(value: object): value is Missing {
+  return 'missing' in value;
+}
+
+function absent(files: ModelFiles, file: string, { missing }: Missing): Error {
+  return new Error(`${files.locate(file)} expected to be there, got ${missing}`);
 }

@@ -2,7 +2,7 @@ import type { WindowAttention } from '../attention/windowAttention.js';
 import type { Tensor, TensorLike } from '../tensor/tensor.js';
 import type { SwinConfig } from './config.js';
 import { type CreateAttention, LoadedSwin, type SwinOptions } from './loadedSwin.js';
-import { loadPretrained, type PretrainedSource } from './pretrained.js';
+import { collected, type LoadOptions, loadPretrained, type PretrainedSource } from './pretrained.js';
 import type { TimmConfig } from './timmConfig.js';
 
 export interface SwinBackboneOptions extends SwinOptions {
@@ -30,9 +30,12 @@ export class SwinBackbone {
   protected constructor(private readonly swin: LoadedSwin) {}
 
   /** Loads a backbone as `SwinModel.fromPretrained` loads a model. */
-  static async fromPretrained(source: PretrainedSource, options: SwinBackboneOptions = {}): Promise<SwinBackbone> {
-    const { config, tensors } = await loadPretrained(source, options.onProgress);
-    return this.fromStateDict(tensors, config, options);
+  static async fromPretrained(
+    source: PretrainedSource,
+    options: SwinBackboneOptions & LoadOptions = {},
+  ): Promise<SwinBackbone> {
+    const { config, weights } = await loadPretrained(source, options);
+    return this.fromStateDict(await collected(weights), config, options);
   }
 
   /**

@@ -3,10 +3,10 @@ import type { RawImage } from '../image/rawImage.js';
 import { checkInteger } from '../tensor/check.js';
 import { float32Tensor, type Tensor, type TensorLike } from '../tensor/tensor.js';
 import { checkConfig, type SwinConfig } from './config.js';
-import { type CreateAttention, LoadedSwin, type SwinOptions } from './loadedSwin.js';
+import { type CreateAttention, LoadedSwin, type PretrainedOptions, type SwinOptions } from './loadedSwin.js';
 import { type PreprocessOptions, preprocess } from './preprocess.js';
 import { checkPreprocessor, type Preprocessor, type PreprocessorConfig } from './preprocessor.js';
-import { loadPretrained, type PretrainedSource } from './pretrained.js';
+import { collected, loadPretrained, type PretrainedSource } from './pretrained.js';
 import { type Classification, likeliest } from './scores.js';
 import type { TimmConfig } from './timmConfig.js';
 
@@ -41,10 +41,10 @@ export class SwinForImageClassification {
    */
   static async fromPretrained(
     source: PretrainedSource,
-    options: SwinOptions = {},
+    options: PretrainedOptions = {},
   ): Promise<SwinForImageClassification> {
-    const { config, tensors, preprocessor } = await loadPretrained(source, options.onProgress);
-    return this.create(tensors, config, preprocessor, options);
+    const { config, weights, preprocessor } = await loadPretrained(source, options);
+    return this.create(await collected(weights), config, preprocessor, options);
   }
 
   /**

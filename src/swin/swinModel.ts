@@ -1,8 +1,8 @@
 import type { WindowAttention } from '../attention/windowAttention.js';
 import type { Tensor, TensorLike } from '../tensor/tensor.js';
 import type { SwinConfig } from './config.js';
-import { type CreateAttention, LoadedSwin, type SwinOptions } from './loadedSwin.js';
-import { loadPretrained, type PretrainedSource } from './pretrained.js';
+import { type CreateAttention, LoadedSwin, type PretrainedOptions, type SwinOptions } from './loadedSwin.js';
+import { collected, loadPretrained, type PretrainedSource } from './pretrained.js';
 import type { TimmConfig } from './timmConfig.js';
 
 export interface SwinModelOutput {
@@ -29,9 +29,9 @@ export class SwinModel {
    * Swin in a larger model's checkpoint is ignored. Rejects with what reading it throws, with RangeError for files that
    * are malformed or contradict each other.
    */
-  static async fromPretrained(source: PretrainedSource, options: SwinOptions = {}): Promise<SwinModel> {
-    const { config, tensors } = await loadPretrained(source, options.onProgress);
-    return this.fromStateDict(tensors, config, options);
+  static async fromPretrained(source: PretrainedSource, options: PretrainedOptions = {}): Promise<SwinModel> {
+    const { config, weights } = await loadPretrained(source, options);
+    return this.fromStateDict(await collected(weights), config, options);
   }
 
   /**

@@ -1,0 +1,127 @@
+import { type ByteSource, fileSource, streamSource } from '../safetensors/byteSource.js';
+import type { FileCache } from './fileCache.js';
+
+/** Why a file cannot be had. */
+export interface Missing {
+  readonly missing: string;
+}
+
+/** Where the files of a model lie. */
+export interface ModelFiles {
+  /** The path or URL of a file, for errors. */
+  locate(file: string): string;
+  /** Rejects with an Error that names the file, for what is not simply missing. */
+  open(file: string): Promise<ByteSource | Missing>;
+}
+
+export interface DownloadOptions {
+  readonly fetch: typeof globalThis.fetch;
+  readonly signal: AbortSignal | undefined;
+  readonly cache: FileCache | undefined;
+}
+
+/** Statuses of servers that do not have a file; storage that lists nothing answers 403. */
+const ABSENT = [403, 404, 410];
+
+/** The files of a directory, for Node, Deno and Bun. */
+export function directoryFiles(directory: string): ModelFiles {
+  const { open } = process.getBuiltinModule('node:fs/promises');
+  const { join } = process.getBuiltinModule('node:path');
+  return {
+    locate: (file) => join(directory, file),
+    async open(file) {
+      try {
+        return fileSource(await open(join(directory, file)));
+      } catch (error) {
+        if ((error as { code?: unknown }).code === 'ENOENT') return { missing: 'no such file (ENOENT)' };
+        throw error;
+      }
+    },
+  };
+}
+
+/** The files below a URL, whose query every file's URL has too. */
+export function urlFiles(base: URL, { fetch, signal, cache }: DownloadOptions): ModelFiles {
+  const urlOf = (file: string) => {
+    const url = new URL(base);
+    url.hash = '';
+    url.pathname = `${base.pathname.replace(/\/*$/, '/')}${encodeURIComponent(file)}`;
+    return url;
+  };
+  return {
+    locate: (file) => urlOf(file).href,
+    async open(file) {
+      const url = urlOf(file);
+      const kept = await cache?.match(url.href);
+      if (kept === 'missing') return { missing: 'none before, as the cache says' };
+      if (kept) return kept;
+      const missing = async (reason: string) => {
+        await cache?.store(url.href, 'missing').catch(() => {});
+        return { missing: reason };
+      };
+      const response = await fetchNamed(url, fetch, signal);
+      const { status, headers, body } = response;
+      if (!response.ok) await body?.cancel();
+      if (ABSENT.includes(status)) return missing(`HTTP status ${status}`);
+      if (!response.ok) throw new Error(`${url.href} expected to be there, got HTTP status ${status}`);
+      // Servers of single-page applications answer what they lack with their page.
+      if (/^text\/html\b/i.test(headers.get('content-type') ?? '')) {
+        await body?.cancel();
+        return missing(`a page of HTML with HTTP status ${status}`);
+      }
+      if (!body) throw new Error(`${url.href} expected to have a body, got none with HTTP status ${status}`);
+      return streamSource(cache ? keeping(body, (stream) => cache.store(url.href, stream)) : body);
+    },
+  };
+}
+
+async function fetchNamed(
+  url: URL,
+  fetch: DownloadOptions['fetch'],
+  signal: AbortSignal | undefined,
+): Promise<Response> {
+  try {
+    return await fetch(url, signal ? { signal } : {});
+  } catch (cause) {
+    if (signal?.aborted) throw signal.reason;
+    throw new Error(`${url.href} expected to be fetched, got: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** The same stream, which hands every part to `store`, too, at the pace of both. A store that fails is left alone. */
+function keeping(
+  stream: ReadableStream<Uint8Array>,
+  store: (copy: ReadableStream<Uint8Array>) => Promise<void>,
+): ReadableStream<Uint8Array> {
+  const copy = new TransformStream<Uint8Array, Uint8Array>();
+  const stored = store(copy.readable).catch(() => copy.readable.cancel().catch(() => {}));
+  const writer = copy.writable.getWriter();
+  writer.closed.catch(() => {});
+  const reader = stream.getReader();
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        try {
+          const { done, value } = await reader.read();
+          if (done) {
+            await writer.close().catch(() => {});
+            await stored;
+            controller.close();
+            return;
+          }
+          await writer.write(value).catch(() => {});
+          controller.enqueue(value);
+        } catch (error) {
+          await writer.abort(error).catch(() => {});
+          throw error;
+        }
+      },
+      async cancel(reason) {
+        await writer.abort(reason).catch(() => {});
+        await reader.cancel(reason);
+        await stored;
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}

@@ -1,0 +1,305 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { streamSource } from '../src/safetensors/byteSource.js';
+import { readSafetensors, writeSafetensors } from '../src/safetensors/index.js';
+import { openSafetensors } from '../src/safetensors/safetensorsStream.js';
+import { collected, type LoadOptions, type LoadProgress, loadPretrained } from '../src/swin/pretrained.js';
+import type { Tensor } from '../src/tensor/tensor.js';
+
+const CONFIG = { model_type: 'swin' };
+const INDEX = 'model.safetensors.index.json';
+const TENSORS: Record<string, Tensor> = {
+  a: { data: new Float32Array(50_000).fill(1.5), dims: [50_000], type: 'float32' },
+  b: { data: Uint16Array.of(1, 2, 3), dims: [3], type: 'float16' },
+};
+const WEIGHTS = writeSafetensors(TENSORS);
+const json = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+const whole = { 'config.json': json(CONFIG), 'model.safetensors': WEIGHTS };
+const sharded = {
+  'config.json': json(CONFIG),
+  'one.safetensors': writeSafetensors({ a: TENSORS.a as Tensor }),
+  'two.safetensors': writeSafetensors({ b: TENSORS.b as Tensor }),
+  [INDEX]: json({ weight_map: { a: 'one.safetensors', b: 'two.safetensors' } }),
+};
+
+/** A fetch of these files, which remembers what it was asked for; others get `missing`. */
+function fetchOf(files: Record<string, Uint8Array>, missing = () => new Response('', { status: 404 })) {
+  const urls: string[] = [];
+  const fetch = async (input: unknown) => {
+    const url = new URL(String(input));
+    urls.push(url.href);
+    const file = files[url.pathname.split('/').at(-1) as string];
+    return file ? new Response(new Uint8Array(file)) : missing();
+  };
+  return { urls, fetch: fetch as typeof globalThis.fetch };
+}
+
+async function load(source: string | URL, options: LoadOptions) {
+  const { weights, ...others } = await loadPretrained(source, options);
+  return { ...others, tensors: { ...(await collected(weights)) } };
+}
+
+describe('loadPretrained', () => {
+  it.each([
+    ['https://host/models/tiny', 'https://host/models/tiny/config.json'],
+    ['https://host/models/tiny/?token=a%2Fb#part', 'https://host/models/tiny/config.json?token=a%2Fb'],
+    ['https://host?v=2', 'https://host/config.json?v=2'],
+  ])('finds the files of %s', async (source, config) => {
+    const { urls, fetch } = fetchOf(whole);
+    expect((await load(source, { fetch })).tensors).toEqual(TENSORS);
+    expect(urls).toContain(config);
+    expect(urls).toContain(config.replace('config.json', 'preprocessor_config.json'));
+    expect(urls).toContain(config.replace('config.json', 'model.safetensors'));
+  });
+
+  describe('in a host without files', () => {
+    beforeEach(() => vi.stubGlobal('process', { ...process, getBuiltinModule: undefined }));
+    afterEach(() => vi.unstubAllGlobals());
+
+    it('resolves a relative URL against the page', async () => {
+      vi.stubGlobal('location', { href: 'https://host/app/page.html?x#y' });
+      const { urls, fetch } = fetchOf(whole);
+      await load('../models/tiny', { fetch });
+      expect(urls).toContain('https://host/models/tiny/config.json');
+      vi.stubGlobal('document', { baseURI: 'https://other/base/' });
+      await load('./tiny/', { fetch });
+      expect(urls).toContain('https://other/base/tiny/config.json');
+    });
+
+    it('refuses a relative URL without a page', async () => {
+      await expect(load('models/tiny', {})).rejects.toThrow(/"source" expected a whole URL, .*, got "models\/tiny"/);
+    });
+  });
+
+  it('takes the index.html of a server for a file that is not there', async () => {
+    const page = () => new Response('<!doctype html>', { headers: { 'content-type': 'text/html; charset=utf-8' } });
+    for (const missing of [page, () => new Response('<html>')]) {
+      const { preprocessor, tensors } = await load('https://host/', fetchOf(whole, missing));
+      expect([preprocessor, tensors]).toEqual([undefined, TENSORS]);
+    }
+    expect((await load('https://host/', fetchOf(sharded, page))).tensors).toEqual(TENSORS);
+    await expect(load('https://host/tiny', fetchOf({}, page))).rejects.toThrow(
+      'https://host/tiny/config.json expected to be there, got a page of HTML with HTTP status 200',
+    );
+  });
+
+  it('names the URL, the path and the status of what cannot be had', async () => {
+    const failing = (status: number) => fetchOf({}, () => new Response('', { status }));
+    await expect(load('https://host/m?t=1', failing(500))).rejects.toThrow(
+      /https:\/\/host\/m\/\w+.json\?t=1 expected to be there, got HTTP status 500/,
+    );
+    await expect(load('https://host/m', failing(404))).rejects.toThrow(
+      'https://host/m/config.json expected to be there, got HTTP status 404',
+    );
+    const only = fetchOf({ 'config.json': json(CONFIG) });
+    await expect(load('https://host/m', only)).rejects.toThrow(
+      /https:\/\/host\/m\/model.safetensors or .* got neither: HTTP status 404/,
+    );
+    const refused = async () => Promise.reject(new TypeError('fetch failed'));
+    await expect(load('https://host/m', { fetch: refused })).rejects.toThrow(/https:\/\/host\/m\/.* got: fetch failed/);
+    await expect(load('/no/such/model', {})).rejects.toThrow(/\/no\/such\/model\/config.json .* no such file/);
+    const broken = fetchOf({ ...whole, 'model.safetensors': WEIGHTS.subarray(0, 1000) });
+    await expect(load('https://host/m', broken)).rejects.toThrow(
+      /^https:\/\/host\/m\/model.safetensors: safetensors file: expected 200006 bytes of data, got a file that ends/,
+    );
+    const longer = new Uint8Array([...WEIGHTS, 0]);
+    await expect(load('https://host/m', fetchOf({ ...whole, 'model.safetensors': longer }))).rejects.toThrow(
+      /got more/,
+    );
+  });
+
+  it.each([
+    'http:169.254.169.254?',
+    '//evil/x',
+    '..',
+    '.',
+    '%2e%2e',
+    '../model',
+    'a/b',
+    'a\\b',
+    'C:x',
+    'x?y',
+    'x#y',
+    '',
+    7,
+  ])('never follows the shard name %j', async (name) => {
+    const files = { 'config.json': json(CONFIG), [INDEX]: json({ weight_map: { a: name } }) };
+    const { urls, fetch } = fetchOf(files);
+    await expect(load('https://host/m/tiny', { fetch })).rejects.toThrow(/expected a weight_map/);
+    for (const url of urls) expect(url).toMatch(/^https:\/\/host\/m\/tiny\/[\w.]+$/);
+  });
+
+  it('refuses a tensor in two shards', async () => {
+    const twice = { ...sharded, 'two.safetensors': sharded['one.safetensors'] };
+    await expect(load('https://host/', fetchOf(twice))).rejects.toThrow(/"a" expected in one shard/);
+  });
+
+  it('ends with the reason of a signal, before, while files come and while tensors do', async () => {
+    const reason = new Error('enough');
+    await expect(load('https://host/', { ...fetchOf(whole), signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    const hanging = new AbortController();
+    const call = load('https://host/', { fetch: () => new Promise(() => {}), signal: hanging.signal });
+    hanging.abort(reason);
+    await expect(call).rejects.toBe(reason);
+    const coming = new AbortController();
+    const heard: LoadProgress[] = [];
+    const onProgress = (progress: LoadProgress) => {
+      heard.push(progress);
+      coming.abort(reason);
+    };
+    await expect(load('https://host/', { ...fetchOf(sharded), signal: coming.signal, onProgress })).rejects.toBe(
+      reason,
+    );
+    expect(heard).toHaveLength(1);
+  });
+
+  describe('from a server', () => {
+    let server: Server;
+    let base: string;
+    let open = 0;
+    beforeAll(async () => {
+      server = createServer((request, response) => {
+        const file = (sharded as Record<string, Uint8Array>)[request.url?.slice(1) ?? ''];
+        if (!file) response.writeHead(404).end();
+        else {
+          open++;
+          response.once('close', () => open--);
+          response.writeHead(200, { 'content-encoding': 'gzip' });
+          const zipped = gzipSync(file);
+          if (request.url === '/one.safetensors' && request.headers['x-hang']) response.write(zipped.subarray(0, 200));
+          else response.end(zipped);
+        }
+      });
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      base = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    });
+    afterAll(() => {
+      server.close();
+      server.closeAllConnections();
+    });
+
+    it('tells how much of all files has come, behind gzip too', async () => {
+      const heard: LoadProgress[] = [];
+      expect((await load(base, { onProgress: (progress) => heard.push(progress) })).tensors).toEqual(TENSORS);
+      const total = sharded['one.safetensors'].length + sharded['two.safetensors'].length;
+      expect(new Set(heard.map((progress) => progress.total))).toEqual(new Set([total]));
+      expect(heard.at(-1)?.loaded).toBe(total);
+      heard.reduce((before, { loaded }) => {
+        expect(loaded).toBeGreaterThan(before);
+        return loaded;
+      }, 0);
+    });
+
+    it('ends the connections of what it gives up', async () => {
+      const controller = new AbortController();
+      const hang: typeof fetch = (url, init) => fetch(url, { ...init, headers: { 'x-hang': '1' } });
+      const call = load(base, { fetch: hang, signal: controller.signal });
+      await vi.waitFor(() => expect(open).toBeGreaterThan(0));
+      controller.abort();
+      await expect(call).rejects.toThrow(/abort/);
+      await vi.waitFor(() => expect(open).toBe(0));
+    });
+  });
+});
+
+describe('cache', () => {
+  let directory: string;
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'cache-'));
+  });
+  afterEach(() => rm(directory, { recursive: true }));
+
+  /** The Cache API in memory. */
+  const memoryCache = () => {
+    const kept = new Map<string, { status: number; body: ArrayBuffer }>();
+    return {
+      kept,
+      async match(url: string) {
+        const found = kept.get(url);
+        return found && new Response(found.status === 404 ? null : found.body, { status: found.status });
+      },
+      async put(url: string, response: Response) {
+        kept.set(url, { status: response.status, body: await response.arrayBuffer() });
+      },
+    };
+  };
+
+  it.each(['directory', 'Cache'])('keeps files in a %s, and those that are not there', async (kind) => {
+    const cache = (kind === 'Cache' ? memoryCache() : join(directory, 'made')) as unknown as string;
+    for (const files of [whole, sharded]) {
+      const { urls, fetch } = fetchOf(files);
+      const source = `https://host/${Object.keys(files).length}`;
+      expect((await load(source, { fetch, cache })).tensors).toEqual(TENSORS);
+      const count = urls.length;
+      const again = await load(source, { fetch, cache });
+      expect([again.tensors, again.config, again.preprocessor]).toEqual([TENSORS, CONFIG, undefined]);
+      expect(urls).toHaveLength(count);
+      await load(`${source}?v=2`, { fetch, cache });
+      expect(urls).toHaveLength(2 * count);
+    }
+  });
+
+  it.each(['directory', 'Cache'])('keeps no part of a file in a %s', async (kind) => {
+    const memory = memoryCache();
+    const cache = (kind === 'Cache' ? memory : directory) as unknown as string;
+    const failing = () =>
+      new Response(
+        new ReadableStream({
+          start(controller) {
+            controller.enqueue(WEIGHTS.slice(0, 1000));
+          },
+          pull(controller) {
+            controller.error(new Error('connection lost'));
+          },
+        }),
+      );
+    const { fetch } = fetchOf({ 'config.json': json(CONFIG), 'preprocessor_config.json': json({}) }, failing);
+    await expect(load('https://host/', { fetch, cache })).rejects.toThrow('connection lost');
+    expect(kind === 'Cache' ? memory.kept.size : (await readdir(directory)).length).toBe(2);
+    expect((await load('https://host/', { ...fetchOf(whole), cache })).tensors).toEqual(TENSORS);
+  });
+
+  it('is left alone where it fails', async () => {
+    const broken = {
+      match: async () => undefined,
+      put: async () => Promise.reject(new Error('quota exceeded')),
+    } as unknown as Cache;
+    expect((await load('https://host/', { ...fetchOf(whole), cache: broken })).tensors).toEqual(TENSORS);
+  });
+});
+
+describe('openSafetensors', () => {
+  it('gives what readSafetensors does, however the bytes are cut', async () => {
+    const bytes = writeSafetensors({
+      c: { data: Float64Array.of(1, 2), dims: [2] },
+      a: { data: Uint8Array.of(1, 2, 3), dims: [3] },
+      b: { data: Float32Array.of(3), dims: [] },
+      d: { data: new Float32Array(), dims: [0] },
+    });
+    const expected = readSafetensors(bytes).tensors;
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.nat(40), { minLength: 1 }), async (lengths) => {
+        let at = 0;
+        const stream = new ReadableStream<Uint8Array>({
+          pull(controller) {
+            const length = lengths[at % lengths.length] as number;
+            if (at >= bytes.length) controller.close();
+            else controller.enqueue(bytes.slice(at, at + length + 1));
+            at += length + 1;
+          },
+        });
+        const { tensors, fileLength } = await openSafetensors(streamSource(stream));
+        const read: Record<string, Tensor> = Object.create(null);
+        for await (const [name, tensor] of tensors()) read[name] = tensor;
+        expect([read, fileLength]).toEqual([expected, bytes.length]);
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
