@@ -1,9 +1,5 @@
 // binary16 and bfloat16, eight numbers at a time; every conversion to them rounds to nearest, ties to even.
-
-/** Element types, as `src/attention/staging.ts` numbers them. */
-export const FLOAT32: i32 = 0;
-export const FLOAT16: i32 = 1;
-export const BFLOAT16: i32 = 2;
+import { FLOAT16, FLOAT32 } from '../build/assembly/records';
 
 /** Bytes of an element. */
 // @ts-ignore: decorator

@@ -1,10 +1,16 @@
+import { LayerNormRecord } from '../build/assembly/records';
 import { storePartial, sumOfLanes, tailLanes } from './lanes';
+
+/** Layer norm of the record's rows, as `normalizeRows`; it needs no scratch. */
+export function layerNorm(args: LayerNormRecord, scratch: usize): void {
+  normalizeRows(args.rows, args.C, args.x, args.weight, args.bias, args.eps, args.residual, args.out);
+}
 
 /**
  * out[r, :] = residual[r, :] + (x[r, :] − mean) / √(variance + eps) · weight + bias over rows of C; residual 0 for none,
  * and may be `out`. Source: PyTorch, `F.layer_norm`.
  */
-export function layerNorm(
+export function normalizeRows(
   rows: i32,
   C: i32,
   x: usize,
@@ -13,7 +19,6 @@ export function layerNorm(
   eps: f32,
   residual: usize,
   out: usize,
-  scratch: usize,
 ): void {
   const rowBytes = (<usize>C) << 2;
   const whole = (<usize>(C & ~3)) << 2;

@@ -1,9 +1,7 @@
 import { linearPanel1, linearPanel4 } from '../build/assembly/linearTiles';
+import { LINEAR_CHUNK_DIM, LinearRecord } from '../build/assembly/records';
 import { geluRows } from './gelu';
-import { layerNorm } from './layerNorm';
-
-/** Inputs whose share of a panel of weights, 16 KiB, stays in L1 while rows stream past it. */
-const CHUNK_DIM: i32 = 512;
+import { normalizeRows } from './layerNorm';
 
 /** Bytes of scratch that `linear` needs with a layer norm before it; f64 cannot overflow. */
 export function linearScratch(rows: i32, inputs: i32): f64 {
@@ -13,37 +11,29 @@ export function linearScratch(rows: i32, inputs: i32): f64 {
 /**
  * Y (rows, outputs) = norm(X (rows, inputs)) Wᵀ + bias + residual, gelu of it where `isGelu`; of Y, the columns of `panels`
  * panels of 8 from `firstPanel` on.
- *
- * normWeight, normBias: (inputs) of a layer norm of X's rows, or 0. weights: packed by `packLinear`. bias: (outputs
- * padded to 8) or 0. residual: (rows, outputs) or 0; it may be Y. Source: PyTorch, `F.linear`.
+ * Source: PyTorch, `F.linear`.
  */
-export function linear(
-  rows: i32,
-  inputs: i32,
-  outputs: i32,
-  firstPanel: i32,
-  panels: i32,
-  x: usize,
-  normWeight: usize,
-  normBias: usize,
-  eps: f32,
-  weights: usize,
-  bias: usize,
-  isGelu: i32,
-  residual: usize,
-  o: usize,
-  scratch: usize,
-): void {
+export function linear(args: LinearRecord, scratch: usize): void {
+  const rows = args.rows;
+  const inputs = args.inputs;
+  const outputs = args.outputs;
+  const firstPanel = args.firstPanel;
+  const panels = args.panels;
+  const weights = args.weights;
+  const bias = args.bias;
+  const residual = args.residual;
+  const o = args.o;
+  let x = args.x;
   const xStride = (<usize>inputs) << 2;
   const oStride = (<usize>outputs) << 2;
   const panelBytes = (<usize>inputs) << 5;
   const firstByte = (<usize>firstPanel) << 5;
-  if (normWeight) {
-    layerNorm(rows, inputs, x, normWeight, normBias, eps, 0, scratch, 0);
+  if (args.normWeight) {
+    normalizeRows(rows, inputs, x, args.normWeight, args.normBias, args.eps, 0, scratch);
     x = scratch;
   }
-  for (let first = 0; first < inputs; first += CHUNK_DIM) {
-    const depth = min(inputs - first, CHUNK_DIM);
+  for (let first = 0; first < inputs; first += LINEAR_CHUNK_DIM) {
+    const depth = min(inputs - first, LINEAR_CHUNK_DIM);
     // A chunk's sums wait in Y for those of the next; bias and residual join the first, so that Y may be the residual.
     const addedTo = first == 0 ? residual : o;
     for (let p = firstPanel; p < firstPanel + panels; p++) {
@@ -71,7 +61,7 @@ export function linear(
       );
     }
   }
-  if (isGelu) geluRows(o + firstByte, oStride, rows, min(panels << 3, outputs - (firstPanel << 3)));
+  if (args.isGelu) geluRows(o + firstByte, oStride, rows, min(panels << 3, outputs - (firstPanel << 3)));
 }
 
 /** W (outputs, inputs) → panels of 8 outputs `[panel][inputs][8]`, of which `rows` ≤ 8 rows from one panel on. */

@@ -11,7 +11,9 @@ export function packValues(v: usize, L: i32, D: i32, to: usize): f32 {
   const rowBytes = (<usize>D) << 2;
   const panelBytes = (<usize>L) << 5;
   const whole = (<usize>(D & ~7)) << 2;
-  let max = f32x4.splat(0);
+  // Two maxima, neither ever NaN: pmax keeps its first operand wherever either is NaN.
+  let maxLow = f32x4.splat(0);
+  let maxHigh = f32x4.splat(0);
   for (let first: usize = 0; first < whole; first += 32 * PANELS_AT_ONCE) {
     const end = min(first + 32 * PANELS_AT_ONCE, whole);
     let row = v;
@@ -22,7 +24,8 @@ export function packValues(v: usize, L: i32, D: i32, to: usize): f32 {
         const high = v128.load(row + at, 16);
         v128.store(panel, low);
         v128.store(panel, high, 16);
-        max = f32x4.pmax(max, f32x4.pmax(f32x4.abs(low), f32x4.abs(high)));
+        maxLow = f32x4.pmax(maxLow, f32x4.abs(low));
+        maxHigh = f32x4.pmax(maxHigh, f32x4.abs(high));
       }
     }
     to += ((end - first) >> 5) * panelBytes;
@@ -39,8 +42,9 @@ export function packValues(v: usize, L: i32, D: i32, to: usize): f32 {
       const high = v128.and(v128.load(row, 16), highLanes);
       v128.store(to, low);
       v128.store(to, high, 16);
-      max = f32x4.pmax(max, f32x4.pmax(f32x4.abs(low), f32x4.abs(high)));
+      maxLow = f32x4.pmax(maxLow, f32x4.abs(low));
+      maxHigh = f32x4.pmax(maxHigh, f32x4.abs(high));
     }
   }
-  return f32x4.extract_lane(maxInEveryLane(max), 0);
+  return f32x4.extract_lane(maxInEveryLane(f32x4.pmax(maxLow, maxHigh)), 0);
 }

@@ -1,13 +1,14 @@
-import { elementBytes, FLOAT32, widenHalf } from './half';
+import { FLOAT32, ShiftedWindowAttentionRecord, SLACK, WindowAttentionRecord } from '../build/assembly/records';
+import { elementBytes, widenHalf } from './half';
 import { storePartial } from './lanes';
-import { SLACK, windowAttention, windowAttentionScratch } from './windowAttention';
+import { windowAttention, windowAttentionScratch } from './windowAttention';
 
 /** What the mask adds to the scores of two tokens of different regions (Microsoft, `attn_mask`). */
 const MASKED: f32 = -100;
 
 /** Bytes of scratch that `shiftedWindowAttention` needs; f64 cannot overflow. */
 export function shiftedWindowAttentionScratch(L: i32, D: i32): f64 {
-  return 4 * (windowMatrix(L, D) * 4 + <f64>L * <f64>L + 3 * <f64>L) + 8 * <f64>SLACK + windowAttentionScratch(L, D);
+  return 4 * (windowMatrix(L, D) * 4 + <f64>L * <f64>L + 3 * <f64>L) + 9 * <f64>SLACK + windowAttentionScratch(L, D);
 }
 
 /** Floats of a matrix (L, D) and of what may be written behind it. */
@@ -21,34 +22,25 @@ function windowMatrix(L: i32, D: i32): f64 {
  * Shifted-window attention over `bands` horizontal bands of windows: the windows' q, k and v are gathered from rows of
  * the image `[…, Wimg, 3C]`, C = H · D, one head at a time, and their outputs scattered to rows `[…, Wimg, C]`.
  *
- * rows: for each band Wh pairs of pointers, the row of qkv and the row of the output that each line of its windows is, 0
- * for padding. splits: for each band the first of its lines that the cyclic shift wrapped round, Wh for none.
- * columns: for each of the windows × Ww tokens of a band's lines, the token of the image line that it is, −1 for padding.
- * splitX: the first token of a band's last window that the shift wrapped round, Ww for none.
- * type: of qkv's elements. padding: q|k|v of a padded token, (3C), float32. bias: (H, L, L) or 0.
+ * rows: for each band Wh pairs of pointers, the row of qkv and the row of the output that each line of its windows is.
  * The `heads` from `firstHead` on are computed.
  * Source: torchvision, `shifted_window_attention` between its two Linear layers.
  */
-export function shiftedWindowAttention(
-  bands: i32,
-  rows: usize,
-  splits: usize,
-  type: i32,
-  padding: usize,
-  windows: i32,
-  columns: usize,
-  splitX: i32,
-  Wh: i32,
-  Ww: i32,
-  firstHead: i32,
-  heads: i32,
-  H: i32,
-  D: i32,
-  bias: usize,
-  scale: f32,
-  logitFactors: usize,
-  scratch: usize,
-): void {
+export function shiftedWindowAttention(args: ShiftedWindowAttentionRecord, scratch: usize): void {
+  const bands = args.bands;
+  const splits = args.splits;
+  const type = args.type;
+  const padding = args.padding;
+  const windows = args.windows;
+  const columns = args.columns;
+  const splitX = args.splitX;
+  const Wh = args.Wh;
+  const Ww = args.Ww;
+  const firstHead = args.firstHead;
+  const heads = args.heads;
+  const H = args.H;
+  const D = args.D;
+  let rows = args.rows;
   const L = Wh * Ww;
   const C = H * D;
   const tokenBytes = <usize>(3 * C) * elementBytes(type);
@@ -61,22 +53,38 @@ export function shiftedWindowAttention(
   const v = k + matrixBytes;
   const o = v + matrixBytes;
   const mask = o + matrixBytes + SLACK;
-  const inner = mask + ((<usize>L * <usize>L) << 2) + SLACK;
+  const window = changetype<WindowAttentionRecord>(mask + ((<usize>L * <usize>L) << 2) + SLACK);
+  const inner = changetype<usize>(window) + SLACK;
+  window.windowHeads = 1;
+  window.H = H;
+  window.L = L;
+  window.D = D;
+  window.nW = 1;
+  window.q = q;
+  window.k = k;
+  window.v = v;
+  window.bias = args.bias;
+  window.scale = args.scale;
+  window.logitFactors = args.logitFactors;
+  window.o = o;
+  window.lse = 0;
 
   for (let band = 0; band < bands; band++, rows += (<usize>Wh) << 3) {
     const split = load<i32>(splits + (band << 2));
-    for (let window = 0; window < windows; window++) {
-      const first = columns + ((<usize>window * <usize>Ww) << 2);
+    for (let w = 0; w < windows; w++) {
+      const first = columns + ((<usize>w * <usize>Ww) << 2);
+      const splitOfWindow = w == windows - 1 ? splitX : Ww;
       locateTokens(rows, 8, tokenBytes, padding, first, Wh, Ww, tokens);
       locateTokens(rows + 4, 8, (<usize>C) << 2, 0, first, Wh, Ww, outputs);
-      const splitOfWindow = window == windows - 1 ? splitX : Ww;
       const isCrossed = split < Wh || splitOfWindow < Ww;
       if (isCrossed) fillMask(Wh, Ww, split, splitOfWindow, regions, mask);
+      window.mask = isCrossed ? mask : 0;
       for (let h = firstHead; h < firstHead + heads; h++) {
         gatherRows(type, tokens, padding, L, D, h * D, q);
         gatherRows(type, tokens, padding, L, D, C + h * D, k);
         gatherRows(type, tokens, padding, L, D, 2 * C + h * D, v);
-        windowAttention(1, h, H, L, D, 1, q, k, v, bias, isCrossed ? mask : 0, o, 0, scale, logitFactors, inner);
+        window.first = h;
+        windowAttention(window, inner);
         scatterRows(o, L, D, outputs, h * D);
       }
     }

@@ -118,8 +118,8 @@ function finishRow(sum: f32, rowMax: v128, k: i32, inverse: usize, lse: usize): 
   if (lse) store<f32>(lse, logSumExp(sum, f32x4.extract_lane(rowMax, 0), k));
 }
 
-/** `max + ln(2^k Σ)`; −∞ for a row of −∞ alone. */
+/** `max + ln(2^k Σ)`; −∞ for a row of −∞ alone, whose Σ is 0, and NaN for one with a NaN beside them. */
 function logSumExp(sum: f32, rowMax: f32, k: i32): f32 {
-  if (rowMax == -Infinity) return rowMax;
+  if (sum == 0) return -Infinity;
   return rowMax + <f32>(log64(sum) + <f64>k * LN2);
 }

@@ -1,3 +1,4 @@
+import { SLACK, WindowAttentionRecord } from '../build/assembly/records';
 import { scorePanel, valuePanel } from '../build/assembly/tiles';
 import { rowsOfPanel } from './lanes';
 import { packKeys, packTailKeys } from './packKeys';
@@ -5,9 +6,6 @@ import { packValues } from './packValues';
 import { unitRows } from './rowNorms';
 import { scoreTailKeys } from './scoreTailKeys';
 import { softmaxRows } from './softmaxRows';
-
-/** Bytes after each array that kernels may read, and never use. */
-export const SLACK: usize = 64;
 
 /** Queries of one panel. */
 export const PANEL_ROWS = 4;
@@ -24,32 +22,27 @@ export function windowAttentionScratch(L: i32, D: i32): f64 {
 }
 
 /**
- * Flash Window Attention, forward: `windowHeads` pairs of window and head, the first being number `first` of [B, H].
- *
- * q, k, v, o: (windowHeads, L, D). bias: (H, L, L) or 0. mask: (nW, L, L) or 0. lse: (windowHeads, L) or 0.
- * logitFactors: (H) float64, `exp(min(logitScale, ln 100))`, selects cosine attention; 0 for `scale`.
+ * Flash Window Attention, forward, of the record's pairs of window and head.
  *
  * The report keeps a window's whole S on chip (arXiv 2501.06480, Algorithm 1); here that is S of one panel of 4
  * queries against all L keys, which stays in L1 from Q Kᵀ to P V.
  */
-export function windowAttention(
-  windowHeads: i32,
-  first: i32,
-  H: i32,
-  L: i32,
-  D: i32,
-  nW: i32,
-  q: usize,
-  k: usize,
-  v: usize,
-  bias: usize,
-  mask: usize,
-  o: usize,
-  lse: usize,
-  scale: f32,
-  logitFactors: usize,
-  scratch: usize,
-): void {
+export function windowAttention(args: WindowAttentionRecord, scratch: usize): void {
+  const windowHeads = args.windowHeads;
+  const first = args.first;
+  const H = args.H;
+  const L = args.L;
+  const D = args.D;
+  const nW = args.nW;
+  const bias = args.bias;
+  const mask = args.mask;
+  const scale = args.scale;
+  const logitFactors = args.logitFactors;
+  let q = args.q;
+  let k = args.k;
+  let v = args.v;
+  let o = args.o;
+  let lse = args.lse;
   const rowBytes = (<usize>D) << 2;
   const windowBytes = <usize>L * rowBytes;
   const scoreBytes = (<usize>L * <usize>L) << 2;

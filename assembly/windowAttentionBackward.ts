@@ -1,3 +1,4 @@
+import { SLACK, WindowAttentionBackwardRecord } from '../build/assembly/records';
 import { outerPanel, scorePanel, valuePanel } from '../build/assembly/tiles';
 import { rowsOfPanel, storePartial } from './lanes';
 import { logitScaleGradient, logitScaleGradientScratch } from './logitScaleGradient';
@@ -7,7 +8,7 @@ import { normalizeRowsBackward, unitRows } from './rowNorms';
 import { scoreTailKeys } from './scoreTailKeys';
 import { softmaxBackwardRows } from './softmaxBackwardRows';
 import { softmaxRows } from './softmaxRows';
-import { PANEL_ROWS, SLACK, TAIL_KEYS } from './windowAttention';
+import { PANEL_ROWS, TAIL_KEYS } from './windowAttention';
 
 /** Bytes of scratch that `windowAttentionBackward` needs; f64 cannot overflow. */
 export function windowAttentionBackwardScratch(L: i32, D: i32): f64 {
@@ -23,36 +24,29 @@ export function windowAttentionBackwardScratch(L: i32, D: i32): f64 {
 }
 
 /**
- * Flash Window Attention, backward, for `windowHeads` pairs of window and head, the first being number `first` of
- * [B, H]. P is recomputed panel by panel of 4 queries; P and dS of one panel are all that exists of either.
- *
- * q, k, v, dO, dQ, dK, dV: (windowHeads, L, D). bias: (H, L, L) or 0. mask: (nW, L, L) or 0.
- * dBias: (H, L, padded L) to add to, rows padded to a multiple of 8 floats, or 0. dLogitScale: (H) float64 to add to.
- * logitFactors: (H) float64, `exp(min(logitScale, ln 100))`, selects cosine attention; 0 for `scale`.
- * Source: arXiv 2501.06480, backward pass.
+ * Flash Window Attention, backward, of the record's pairs of window and head. P is recomputed panel by panel of 4
+ * queries; P and dS of one panel are all that exists of either. Source: arXiv 2501.06480, backward pass.
  */
-export function windowAttentionBackward(
-  windowHeads: i32,
-  first: i32,
-  H: i32,
-  L: i32,
-  D: i32,
-  nW: i32,
-  q: usize,
-  k: usize,
-  v: usize,
-  bias: usize,
-  mask: usize,
-  dO: usize,
-  dQ: usize,
-  dK: usize,
-  dV: usize,
-  dBias: usize,
-  dLogitScale: usize,
-  scale: f32,
-  logitFactors: usize,
-  scratch: usize,
-): void {
+export function windowAttentionBackward(args: WindowAttentionBackwardRecord, scratch: usize): void {
+  const windowHeads = args.windowHeads;
+  const first = args.first;
+  const H = args.H;
+  const L = args.L;
+  const D = args.D;
+  const nW = args.nW;
+  const bias = args.bias;
+  const mask = args.mask;
+  const dBias = args.dBias;
+  const dLogitScale = args.dLogitScale;
+  const scale = args.scale;
+  const logitFactors = args.logitFactors;
+  let q = args.q;
+  let k = args.k;
+  let v = args.v;
+  let dO = args.dO;
+  let dQ = args.dQ;
+  let dK = args.dK;
+  let dV = args.dV;
   const rowBytes = (<usize>D) << 2;
   const windowBytes = <usize>L * rowBytes;
   const scoreBytes = (<usize>L * <usize>L) << 2;

@@ -1,5 +1,6 @@
-// Compiles assembly/ to build/wasm/*.wasm, once with plain SIMD and once with relaxed SIMD.
+// Compiles assembly/ to build/wasm/*.wasm: two modules, each once with plain SIMD and once with relaxed SIMD.
 import asc from 'assemblyscript/asc';
+import './generateRecords.mjs';
 import './generateTiles.mjs';
 
 const common = [
@@ -25,12 +26,11 @@ export async function compile(flags) {
   if (error || messages.includes('WARNING')) throw new Error(`${error?.message ?? 'asc warns'}\n${messages}`);
 }
 
-await compile(['assembly/index.ts', ...importedMemory, '-o', 'build/wasm/simd.wasm', '-t', 'build/wasm/simd.wat']);
-await compile([
-  'assembly/index.ts',
-  ...importedMemory,
-  '-o',
-  'build/wasm/relaxed-simd.wasm',
-  '--enable',
-  'relaxed-simd',
-]);
+for (const [entry, name] of [
+  ['index', ''],
+  ['model', 'model-'],
+]) {
+  const flags = [`assembly/${entry}.ts`, ...importedMemory];
+  await compile([...flags, '-o', `build/wasm/${name}simd.wasm`, '-t', `build/wasm/${name}simd.wat`]);
+  await compile([...flags, '-o', `build/wasm/${name}relaxed-simd.wasm`, '--enable', 'relaxed-simd']);
+}

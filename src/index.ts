@@ -3,11 +3,14 @@ export type { ShiftedWindowArgs, ShiftedWindowBackwardArgs, Size } from './argum
 export { createWindowAttention } from './attention/createWindowAttention.js';
 export type {
   BackwardOutput,
+  EngineTensor,
   ForwardOptions,
   ForwardOutput,
+  OutputOf,
   ShiftedWindowBackwardOutput,
   WindowAttention,
   WindowAttentionOptions,
-} from './attention/windowAttention.js';
+} from './attention/interface.js';
 export type { WasmSource } from './kernel/kernelSource.js';
-export type { DType, FloatType, Tensor, TensorData, TensorLike } from './tensor/tensor.js';
+export type { AbortSignalLike, CallOptions } from './tensor/abortSignal.js';
+export type { DType, FloatData, FloatType, Tensor, TensorData, TensorLike } from './tensor/tensor.js';

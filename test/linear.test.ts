@@ -1,12 +1,13 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { inlineKernel } from '../src/kernel/inlineKernel.js';
-import { Kernel } from '../src/kernel/kernel.js';
+import { kernels as attentionKernels } from '#kernels';
+import { KernelCore } from '../src/kernel/core.js';
 import { packagedSource } from '../src/kernel/kernelSource.js';
 import { gelu, layerNorm, linear } from '../src/reference/index.js';
 import { layerNormJob } from '../src/swin/layerNormJob.js';
 import { linearJob } from '../src/swin/linearJob.js';
-import { packLinear, packNorm, place } from '../src/swin/packedWeights.js';
+import { type ModelKernels, modelKernels } from '../src/swin/modelKernels.js';
+import { PackedWeights } from '../src/swin/packedWeights.js';
 import { float32Tensor, float64Tensor, type Tensor, type TensorLike, toFloat64 } from '../src/tensor/tensor.js';
 import { randomNumbers, randomTensor } from './support/arbitraries.js';
 import { maxError } from './support/errors.js';
@@ -34,22 +35,24 @@ function add(a: TensorLike, b: TensorLike): Tensor<Float64Array> {
 }
 
 describe.each([1, 3])('linear and layerNorm in %i threads', (threads) => {
-  let kernel: Kernel;
+  let core: KernelCore;
+  let kernels: ModelKernels;
   beforeAll(async () => {
-    kernel = await Kernel.create('simd', packagedSource(inlineKernel, 'simd'), threads);
+    core = await KernelCore.create(packagedSource(attentionKernels, 'simd'), threads);
+    kernels = await modelKernels(core);
   });
-  afterAll(() => kernel.dispose());
+  afterAll(() => core.dispose());
 
   /** What a job leaves in `[rows, columns]` at `pointer`; what lies behind it must stay. */
   function outputAt(pointer: number, rows: number, columns: number): Tensor<Float32Array> {
-    const data = kernel.memory.floats(pointer, rows * columns + 8).slice();
+    const data = core.memory.floats(pointer, rows * columns + 8).slice();
     expect([...data.subarray(rows * columns)]).toEqual(new Array(8).fill(7));
     return float32Tensor([rows, columns], data.slice(0, rows * columns));
   }
 
   function outputPlace(rows: number, columns: number): number {
-    const pointer = kernel.memory.reserve(4 * (rows * columns + 8));
-    kernel.memory.floats(pointer, rows * columns + 8).fill(7);
+    const pointer = core.memory.allocate(4 * (rows * columns + 8));
+    core.memory.floats(pointer, rows * columns + 8).fill(7);
     return pointer;
   }
 
@@ -69,19 +72,22 @@ describe.each([1, 3])('linear and layerNorm in %i threads', (threads) => {
         const whole = residual === 'none' ? sum : add(sum, added);
         const expected = isGelu ? gelu(whole) : whole;
 
+        const weights = new PackedWeights(core, kernels);
         const o = outputPlace(rows, outputs);
-        if (residual === 'in place') kernel.memory.floats(o, rows * outputs).set(added.data);
-        const call = {
+        if (residual === 'in place') core.memory.floats(o, rows * outputs).set(added.data);
+        const step = {
           rows,
-          layer: packLinear(kernel, weight, bias),
-          x: place(kernel, x),
+          layer: weights.linear(weight, bias),
+          x: weights.place(x),
           o,
-          norm: hasNorm ? packNorm(kernel, { ...norm, eps: EPS }) : undefined,
+          norm: hasNorm ? weights.norm({ ...norm, eps: EPS }) : undefined,
           isGelu,
-          residual: { none: 0, apart: place(kernel, added), 'in place': o }[residual] as number,
+          residual: { none: 0, apart: weights.place(added), 'in place': o }[residual] as number,
         };
-        await kernel.run(() => linearJob(kernel, call));
+        await core.call((call) => call.step(() => linearJob(call, kernels, step)));
         expect(maxError(outputAt(o, rows, outputs), expected)).toBeLessThanOrEqual(2e-5);
+        weights.release();
+        core.memory.free(o);
       }),
       { numRuns: 200 },
     );
@@ -100,14 +106,17 @@ describe.each([1, 3])('linear and layerNorm in %i threads', (threads) => {
         const added = randomTensor([rows, C], next);
         const norm = { weight: randomTensor([C], next), bias: randomTensor([C], next) };
         const normed = layerNorm(x, norm.weight, norm.bias, EPS);
+        const weights = new PackedWeights(core, kernels);
         const out = outputPlace(rows, C);
-        if (isResidual) kernel.memory.floats(out, rows * C).set(added.data);
-        const packed = packNorm(kernel, { ...norm, eps: EPS });
-        const at = place(kernel, x);
-        await kernel.run(() => layerNormJob(kernel, rows, packed, at, isResidual ? out : 0, out));
+        if (isResidual) core.memory.floats(out, rows * C).set(added.data);
+        const packed = weights.norm({ ...norm, eps: EPS });
+        const at = weights.place(x);
+        await core.call((call) => call.step(() => layerNormJob(call, rows, packed, at, isResidual ? out : 0, out)));
         // A row of one or two numbers may cancel; its variance is then that of rounding.
         const bound = C < 3 ? 1e-2 : 2e-5;
         expect(maxError(outputAt(out, rows, C), isResidual ? add(normed, added) : normed)).toBeLessThanOrEqual(bound);
+        weights.release();
+        core.memory.free(out);
       }),
       { numRuns: 200 },
     );

@@ -1,5 +1,6 @@
-import { checkDims, checkFinite, checkObject, checkTensor, message } from '../tensor/check.js';
-import type { FloatType, TensorLike } from '../tensor/tensor.js';
+import { type CheckedTensor, checkDims, checkFinite, checkTensor, message } from '../tensor/check.js';
+import type { TensorLike } from '../tensor/tensor.js';
+import { checkArguments } from './operationArguments.js';
 
 /**
  * Arguments of windowed attention. Axes: B = images × windows (windows fastest), H heads, L tokens of a window,
@@ -20,7 +21,7 @@ export interface AttentionArgs {
   readonly scale?: number | undefined;
   /** `[H]` or `[H, 1, 1]`: selects Swin V2's cosine attention with logits times `exp(min(logitScale, ln 100))`. */
   readonly logitScale?: TensorLike | undefined;
-  /** float32 tensor `[B, H, L, D]` that the engine writes the output to. The reference ignores it. */
+  /** Tensor `[B, H, L, D]` that the engine writes the output to. The reference ignores it. */
   readonly out?: TensorLike | undefined;
 }
 
@@ -29,8 +30,6 @@ export interface AttentionBackwardArgs extends AttentionArgs {
   /** Gradient of the loss with respect to the output, `[B, H, L, D]`. */
   readonly dO: TensorLike;
 }
-
-export type CheckedTensor = TensorLike & { readonly type: FloatType };
 
 /** Sizes of one attention problem. */
 export interface AttentionShape {
@@ -65,7 +64,7 @@ const Q_LEGEND = '[B, H, L, D]';
  * @throws TypeError for what is no tensor, or for `scale` beside `logitScale`; RangeError for shapes that disagree.
  */
 export function checkAttentionArgs(args: AttentionArgs): CheckedAttentionArgs {
-  checkObject('args', args);
+  checkArguments(args);
   const q = checkTensor('q', args.q);
   if (q.dims.length !== 4) throw new RangeError(message('q', `dims ${Q_LEGEND}`, `[${q.dims.join(', ')}]`));
   const [B, H, L, D] = q.dims as [number, number, number, number];

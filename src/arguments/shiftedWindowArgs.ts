@@ -1,6 +1,15 @@
-import { checkDims, checkFinite, checkInteger, checkObject, checkTensor, describe, message } from '../tensor/check.js';
+import {
+  type CheckedTensor,
+  checkDims,
+  checkFinite,
+  checkInteger,
+  checkTensor,
+  describe,
+  message,
+} from '../tensor/check.js';
 import { product, type TensorLike } from '../tensor/tensor.js';
-import { type CheckedTensor, checkLogitScale } from './attentionArgs.js';
+import { checkLogitScale } from './attentionArgs.js';
+import { checkArguments } from './operationArguments.js';
 
 /** One size for both axes, or `[height, width]`. */
 export type Size = number | readonly [number, number];
@@ -28,6 +37,8 @@ export interface ShiftedWindowArgs {
   readonly logitScale?: TensorLike | undefined;
   /** The q|k|v of a padded token, `[3C]`; zeros when absent. */
   readonly paddingQkv?: TensorLike | undefined;
+  /** Tensor that the engine writes its one large result to. The reference ignores it. */
+  readonly out?: TensorLike | undefined;
 }
 
 /** Arguments of the backward pass: the forward's, and the gradient of its output. */
@@ -119,7 +130,7 @@ export function windowGrid(
  * @throws TypeError for a wrong type or `scale` beside `logitScale`; RangeError for sizes that disagree.
  */
 export function checkShiftedWindowArgs(args: ShiftedWindowArgs): CheckedShiftedWindowArgs {
-  checkObject('args', args);
+  checkArguments(args);
   const legend = '[B, Himg, Wimg, 3C]';
   const qkv = checkDims('qkv', args.qkv, legend, [undefined, undefined, undefined, undefined]);
   const [B, Himg, Wimg, channels] = qkv.dims as [number, number, number, number];

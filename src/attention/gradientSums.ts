@@ -1,4 +1,5 @@
-import type { KernelMemory } from '../kernel/kernelMemory.js';
+import type { KernelMemory } from '../kernel/memory.js';
+import { CONSTANTS } from '../kernel/schema.js';
 import { MAX_LOGIT_SCALE } from '../reference/scores.js';
 import { float32Tensor, type Tensor, type TensorLike, toFloat64 } from '../tensor/tensor.js';
 
@@ -37,7 +38,7 @@ export class GradientSums {
     bias: TensorLike | undefined,
     private readonly logitScale: TensorLike | undefined,
   ) {
-    this.#paddedL = Math.ceil(L / 8) * 8;
+    this.#paddedL = Math.ceil(L / CONSTANTS.BIAS_PADDING) * CONSTANTS.BIAS_PADDING;
     this.biasBytes = bias ? 4 * H * L * this.#paddedL : 0;
     this.logitScaleBytes = logitScale ? 8 * H : 0;
     this.#bias = bias && new Float64Array(H * L * L);

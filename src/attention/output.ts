@@ -1,45 +1,35 @@
-import type { AttentionArgs, CheckedAttentionArgs, CheckedTensor } from '../arguments/attentionArgs.js';
-import { checkDims, message } from '../tensor/check.js';
-import { numberToBfloat16, numberToFloat16 } from '../tensor/half.js';
-import { float32Tensor, type Tensor, type TensorLike } from '../tensor/tensor.js';
+import type { KernelCore } from '../kernel/core.js';
+import { overlaps } from '../kernel/staging.js';
+import { type CheckedTensor, checkDims, message } from '../tensor/check.js';
+import { type FloatData, float32Tensor, type Tensor, type TensorLike } from '../tensor/tensor.js';
 
-/** Where `forward` writes: the array behind `out`, and the tensor to give back. */
+/** Where an operation writes its one large result. */
 export interface Output {
-  readonly tensor: Tensor;
-  /** float32 and float64 elements, or the bits of half-precision ones. */
-  readonly data: Float32Array | Float64Array | Uint16Array;
+  readonly checked: CheckedTensor;
+  /** What the caller gets: `out` itself, its type filled in where it had none. */
+  readonly result: Tensor<FloatData>;
 }
 
 /**
- * The checked `out` of `forward`, or a new float32 tensor.
- * @throws TypeError for what is no tensor; RangeError for other dims or memory that an input occupies.
+ * The checked `out`, or a new float32 tensor of `dims`.
+ * @throws TypeError for what is no float tensor; RangeError for other dims.
  */
-export function outputOf(args: AttentionArgs, { B, H, L, D, ...inputs }: CheckedAttentionArgs): Output {
-  if (args.out === undefined) {
-    const tensor = float32Tensor([B, H, L, D]);
-    return { tensor, data: tensor.data };
-  }
-  const out = checkDims('out', args.out, '[B, H, L, D]', [B, H, L, D]);
-  for (const name of ['q', 'k', 'v', 'bias', 'mask', 'logitScale'] as const) {
-    if (overlaps(out, inputs[name])) throw new RangeError(message('out', 'memory of its own', `memory of "${name}"`));
-  }
-  return { tensor: args.out as Tensor, data: out.data as Output['data'] };
+export function outputOf(out: TensorLike | undefined, legend: string, dims: readonly number[]): Output {
+  const checked = checkDims('out', out ?? float32Tensor(dims), legend, dims);
+  const { source, type } = checked;
+  const result = source.type === undefined ? { data: source.data, dims: source.dims, type } : source;
+  return { checked, result: result as Tensor<FloatData> };
 }
 
-/** Rounds `values` to the element type of `output`, to nearest even, and writes them from element `start` on. */
-export function writeOutput(output: Output, start: number, values: Float32Array | Float64Array): void {
-  const { data, tensor } = output;
-  if (!(data instanceof Uint16Array)) {
-    data.set(values, start);
-    return;
+/** @throws RangeError where the output shares memory with one of `inputs`. */
+export function checkOverlaps(
+  core: KernelCore | undefined,
+  { checked }: Output,
+  inputs: Readonly<Record<string, CheckedTensor | undefined>>,
+): void {
+  for (const [name, input] of Object.entries(inputs)) {
+    if (input && overlaps(core, checked, input)) {
+      throw new RangeError(message('out', 'memory of its own', `memory of "${name}"`));
+    }
   }
-  const encode = tensor.type === 'bfloat16' ? numberToBfloat16 : numberToFloat16;
-  for (let i = 0; i < values.length; i++) data[start + i] = encode(values[i] as number);
-}
-
-function overlaps(a: TensorLike, b: CheckedTensor | undefined): boolean {
-  const x = a.data as Float32Array;
-  const y = b?.data as Float32Array | undefined;
-  if (!y || x.buffer !== y.buffer) return false;
-  return x.byteOffset < y.byteOffset + y.byteLength && y.byteOffset < x.byteOffset + x.byteLength;
 }

@@ -1,5 +1,5 @@
 import { createWindowAttention } from '../attention/createWindowAttention.js';
-import type { WindowAttentionOptions } from '../attention/windowAttention.js';
+import type { WindowAttentionOptions } from '../attention/interface.js';
 import { makeVectors } from '../oracle/vectors.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { parseShape } from './shape.js';

@@ -1,4 +1,4 @@
-import type { WindowAttention } from '../attention/windowAttention.js';
+import type { WindowAttention } from '../attention/interface.js';
 import { compare } from '../oracle/compare.js';
 import { shiftedWindowAttention } from '../reference/shiftedWindowAttention.js';
 

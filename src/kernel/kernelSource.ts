@@ -1,28 +1,44 @@
-import { describe, message } from '../tensor/check.js';
+import type { PackagedKernel, PackagedKernels } from '#kernels';
+import { describe, message, tagOf } from '../tensor/check.js';
 import { importSharedMemory } from './sharedMemory.js';
 import type { KernelSimd } from './simd.js';
 
-/** Where the kernel comes from when it is not the package's own. */
-export type WasmSource = WebAssembly.Module | BufferSource | URL | string | Response | PromiseLike<Response>;
+/** What `createWindowAttention` reads of a fetch's answer; declared here, since `Response` is no part of the language. */
+export interface ResponseLike {
+  readonly ok: boolean;
+  readonly status: number;
+  arrayBuffer(): Promise<ArrayBuffer>;
+}
 
-/** How a build of this package carries its kernels: as bytes, or compiled where a host forbids compiling. */
-export type PackagedKernel = (simd: KernelSimd) => Promise<WebAssembly.Module | Uint8Array<ArrayBuffer>>;
+/**
+ * The attention kernel in place of the package's own: a `WebAssembly.Module`, the bytes of one, a URL (as an object or as
+ * text, of a file in Node), or a `Response` or its promise.
+ */
+export type WasmSource = string | object;
 
-/** Compiles the kernel to import a memory that is shared, or is not; a module that is given stays as it is. */
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** Compiles a kernel module to import a memory that is shared, or is not; one that is given compiled stays as it is. */
 export interface KernelSource {
   module(isShared: boolean): Promise<WebAssembly.Module>;
 }
 
+/** Compiled modules of the package, for all engines. */
 const compiled = new Map<string, Promise<WebAssembly.Module>>();
 
-/** The package's own kernel, compiled once for all engines. */
-export function packagedSource(packaged: PackagedKernel, simd: KernelSimd): KernelSource {
+/** The package's own kernels, compiled once. */
+export function packagedSource(kernels: PackagedKernels, simd: KernelSimd): KernelSource {
   return {
     module(isShared) {
-      const key = `${simd} ${isShared}`;
-      const known = compiled.get(key) ?? packaged(simd).then((kernel) => compile(kernel, isShared));
-      compiled.set(key, known);
-      return known;
+      const key = `${kernels.name} ${simd} ${isShared}`;
+      let module = compiled.get(key);
+      if (!module) {
+        module = packagedKernel(kernels, simd).then((kernel) => compile(kernel, isShared));
+        compiled.set(key, module);
+        // A failure may be of the moment: the next engine tries again.
+        module.catch(() => compiled.delete(key));
+      }
+      return module;
     },
   };
 }
@@ -44,36 +60,61 @@ export async function givenSource(source: WasmSource): Promise<KernelSource> {
   };
 }
 
-async function read(source: WasmSource): Promise<WebAssembly.Module | Uint8Array<ArrayBuffer>> {
-  if (source instanceof WebAssembly.Module) return source;
-  if (source instanceof ArrayBuffer) return new Uint8Array(source);
+/** Plain SIMD where the package, or what a host lets it import, has no relaxed kernel. */
+async function packagedKernel(
+  { plain, relaxed }: PackagedKernels,
+  simd: KernelSimd,
+): Promise<WebAssembly.Module | Bytes> {
+  const wanted = simd === 'simd' ? undefined : await relaxed().catch(() => undefined);
+  const kernel: PackagedKernel = wanted ?? plain;
+  return typeof kernel === 'string' ? inflate(kernel) : kernel;
+}
+
+/** Bytes that come deflated, in base64. */
+async function inflate(text: string): Promise<Bytes> {
+  const deflated = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const stream = new Blob([deflated]).stream().pipeThrough(new DecompressionStream('deflate-raw'));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+async function read(source: WasmSource): Promise<WebAssembly.Module | Bytes> {
+  if (typeof source === 'string') return fetchBytes(new URL(source));
   if (ArrayBuffer.isView(source)) {
     return new Uint8Array(new Uint8Array(source.buffer, source.byteOffset, source.byteLength));
   }
-  if (source instanceof URL) return fetchBytes(source);
-  if (typeof source === 'string') return fetchBytes(new URL(source));
-  const response: unknown = await source;
-  if (typeof Response === 'function' && response instanceof Response) return bytesOf(response);
-  throw new TypeError(message('wasm', 'a WebAssembly.Module, bytes, URL or Response', describe(response)));
+  // By tag and not by class: a host may make its objects in another realm.
+  const awaited: unknown = await source;
+  switch (tagOf(awaited)) {
+    case 'WebAssembly.Module':
+      return awaited as WebAssembly.Module;
+    case 'ArrayBuffer':
+    case 'SharedArrayBuffer':
+      return new Uint8Array(new Uint8Array(awaited as ArrayBuffer));
+    case 'URL':
+      return fetchBytes(awaited as URL);
+    case 'Response':
+      return bytesOf(awaited as ResponseLike);
+    default:
+      throw new TypeError(message('wasm', 'a WebAssembly.Module, bytes, URL or Response', describe(awaited)));
+  }
 }
 
-async function fetchBytes(url: URL): Promise<Uint8Array<ArrayBuffer>> {
+async function fetchBytes(url: URL): Promise<Bytes> {
   if (url.protocol !== 'file:') return bytesOf(await fetch(url));
   const { readFile } = globalThis.process.getBuiltinModule('node:fs/promises');
   return new Uint8Array(await readFile(url));
 }
 
-async function bytesOf(response: Response): Promise<Uint8Array<ArrayBuffer>> {
+async function bytesOf(response: ResponseLike): Promise<Bytes> {
   if (!response.ok) {
     throw new TypeError(message('wasm', 'a response with the kernel', `HTTP status ${response.status}`));
   }
   return new Uint8Array(await response.arrayBuffer());
 }
 
-async function compile(
-  kernel: WebAssembly.Module | Uint8Array<ArrayBuffer>,
-  isShared: boolean,
-): Promise<WebAssembly.Module> {
-  if (kernel instanceof WebAssembly.Module) return kernel;
-  return WebAssembly.compile(isShared ? importSharedMemory(kernel) : kernel);
+async function compile(kernel: WebAssembly.Module | Bytes, isShared: boolean): Promise<WebAssembly.Module> {
+  // By kind and not by class: a module may be of another realm.
+  const bytes = ArrayBuffer.isView(kernel) ? (kernel as Bytes) : undefined;
+  if (!bytes) return kernel as WebAssembly.Module;
+  return WebAssembly.compile(isShared ? importSharedMemory(bytes) : bytes);
 }

@@ -1,6 +1,6 @@
 import type { Worker as NodeWorker } from 'node:worker_threads';
-import text from '../../build/worker/kernelWorker.js';
-import type { WorkerStart } from './kernelWorker.js';
+import text from '#kernelWorker';
+import type { WorkerMessage, WorkerStart } from './kernelWorker.js';
 
 /** A worker thread of this host. */
 export interface HostWorker {
@@ -11,7 +11,7 @@ export interface HostWorker {
 
 /** What a worker reports, its own end included. */
 export interface WorkerEvents {
-  onMessage(message: string): void;
+  onMessage(message: WorkerMessage): void;
   onEnd(reason: Error): void;
 }
 

@@ -1,9 +1,24 @@
-import type { Job } from './job.js';
-import { KERNELS, type KernelExports, type KernelName } from './kernelExports.js';
-import type { KernelMemory } from './kernelMemory.js';
+import { type AbortSignalLike, throwIfAborted } from '../tensor/abortSignal.js';
+import { type Job, writeRecord } from './job.js';
+import type { KernelFunction } from './kernelModule.js';
 import type { WorkerStart } from './kernelWorker.js';
-import { nextTask } from './nextTask.js';
-import { AWAITED, CLAIMED, type Parts, PUBLISHED, QUEUE, runNextPart, SLOT_ARGS, SLOT_LENGTH } from './parts.js';
+import type { KernelMemory } from './memory.js';
+import type { Turn } from './nextTask.js';
+import {
+  AWAITED,
+  CLAIMED,
+  controlLength,
+  doneOf,
+  endedOf,
+  type Parts,
+  PUBLISHED,
+  queueEntry,
+  runNextPart,
+  SLOT_LENGTH,
+  STOPPING,
+  WAKE,
+} from './parts.js';
+import type { KernelName } from './schema.js';
 import { type HostWorker, startWorker } from './startWorker.js';
 
 /** Parts that wait for each worker beside the one that it does. */
@@ -12,135 +27,207 @@ const QUEUED = 2;
 const PLACES = 2 + QUEUED;
 /** How long the caller's thread looks for the workers' last parts before it sleeps, milliseconds. */
 const PATIENCE = 0.5;
-/** How long it computes before the host's other tasks get a turn, milliseconds. */
-const TURN = 10;
+/** How long a part may take before the worker that claimed it counts as lost, milliseconds: hosts need not say that one ended. */
+const LOST = 60_000;
+/** How long workers have to end, milliseconds; the largest part takes far less. */
+const TIME_TO_END = 10_000;
+/** Between two looks at whether they ended, milliseconds. */
+const END_POLL = 2;
 
-/** Worker threads that share jobs with the thread that asks for them; started once and used again. */
+/** What the threads of a pool run: modules, the kernels of them by number, and those kernels in the caller's thread. */
+export interface PoolKernels {
+  readonly modules: readonly WebAssembly.Module[];
+  readonly names: readonly KernelName[];
+  readonly functions: readonly KernelFunction[];
+}
+
+interface PoolWorker {
+  readonly host: HostWorker;
+  readonly thread: number;
+  /** The host said that it ended. */
+  hasEnded: boolean;
+}
+
+/**
+ * Worker threads that share jobs with the thread that asks for them. They start with the first job and stay. Memory that
+ * they share is safe to use again only when every one of them has said that it ended: a host's `terminate` returns before
+ * the thread stops.
+ */
 export class WorkerPool {
   /** Places that a job's parts may have at once: one of the caller's thread, which stays in its cache, and the workers'. */
   readonly places: number;
-  readonly #workers: HostWorker[] = [];
-  readonly #parts: Parts;
-  readonly #start: Omit<WorkerStart, 'thread'>;
+  readonly #parts: Omit<Parts, 'kernels'>;
+  readonly #control: number;
+  readonly #slots: number;
+  #workers: PoolWorker[] = [];
   #failure: Error | undefined;
-  #isBusy = false;
+  #isLost = false;
   #wake: (() => void) | undefined;
 
+  /** `kernels`: what the workers that start next run. @throws RangeError where memory cannot grow so far. */
   constructor(
-    module: WebAssembly.Module,
-    shared: WebAssembly.Memory,
-    memory: KernelMemory,
-    exports: KernelExports,
+    private readonly memory: KernelMemory,
     readonly threads: number,
+    private readonly kernels: () => PoolKernels,
   ) {
-    this.places = 1 + PLACES * (threads - 1);
-    const { places } = this;
+    this.places = placesOf(threads);
     const queueLength = 2 ** Math.ceil(Math.log2(QUEUED * threads));
-    const controlLength = QUEUE + queueLength + places;
-    const control = memory.reserve(4 * controlLength);
-    const slots = memory.reserve(8 * SLOT_LENGTH * places);
-    this.#start = { module, kernels: KERNELS, memory: shared, control, slots, queueLength, places };
+    const length = controlLength(threads, queueLength, this.places);
+    this.#control = memory.allocate(4 * length);
+    this.#slots = memory.allocate(4 * SLOT_LENGTH * this.places);
     this.#parts = {
-      control: memory.integers(control, controlLength),
+      control: memory.integers(this.#control, length),
+      threads,
       queueLength,
-      slots: memory.doubles(slots, SLOT_LENGTH * places),
-      kernels: KERNELS.map((name) => exports[name] as (...args: number[]) => void),
+      slots: memory.integers(this.#slots, SLOT_LENGTH * this.places),
       thread: 0,
     };
-    this.#parts.control.fill(0);
   }
 
   /** Starts the workers. @throws Error with the reason where one cannot be started. */
   async start(): Promise<void> {
-    const { control } = this.#parts;
+    const { control, threads, queueLength } = this.#parts;
+    const { modules, names } = this.kernels();
     this.#failure = undefined;
-    control[CLAIMED] = control[PUBLISHED] as number;
+    control.fill(0);
     let ready = 0;
-    for (let thread = 1; thread < this.threads; thread++) {
-      const worker = startWorker(
-        { ...this.#start, thread },
-        {
-          onMessage: (message) => {
-            if (message === 'ready') ready++;
-            this.#wake?.();
-          },
-          onEnd: (reason) => {
-            // What ends a worker that was stopped is no failure.
-            if (!this.#workers.includes(worker)) return;
-            this.#failure ??= reason;
-            this.#wake?.();
-          },
+    for (let thread = 1; thread < threads; thread++) {
+      const start: WorkerStart = {
+        modules,
+        kernels: names,
+        memory: this.memory.wasm,
+        control: this.#control,
+        slots: this.#slots,
+        threads,
+        queueLength,
+        places: this.places,
+        thread,
+      };
+      const fail = (reason: Error) => {
+        // What ends a worker that was stopped is no failure.
+        if (!this.#workers.includes(worker)) return;
+        this.#failure ??= reason;
+        this.#wake?.();
+      };
+      const host = startWorker(start, {
+        onMessage: (message) => {
+          if (message === 'ready') ready++;
+          if (typeof message === 'object') fail(new Error(`a worker thread failed: ${message.failure}`));
+          this.#wake?.();
         },
-      );
+        onEnd: (reason) => {
+          worker.hasEnded = true;
+          fail(reason);
+        },
+      });
+      const worker: PoolWorker = { host, thread, hasEnded: false };
       this.#workers.push(worker);
     }
-    while (ready < this.threads - 1) await this.#message();
-    for (const worker of this.#workers) worker.keepAlive(false);
+    while (ready < threads - 1) await this.#message();
+    for (const { host } of this.#workers) host.keepAlive(false);
   }
 
-  /** Runs a job. @throws Error with the reason where a worker ended meanwhile; the next job gets new workers. */
-  async run<K extends KernelName>(job: Job<K>): Promise<void> {
-    this.#isBusy = true;
+  /**
+   * Runs a job whose records lie at `records`, `recordBytes` apart. Rejects with the signal's reason, or with Error where
+   * a worker ended meanwhile; the next job then gets new workers.
+   */
+  async run<K extends KernelName>(
+    job: Job<K>,
+    records: number,
+    recordBytes: number,
+    turn: Turn,
+    signal: AbortSignalLike | undefined,
+  ): Promise<void> {
+    this.checkUsable();
     try {
       if (this.#failure) await this.stop();
       if (this.#workers.length === 0) await this.start();
-      await this.#share(job);
+      await this.#share(job, (place) => records + place * recordBytes, turn, signal);
     } catch (error) {
       await this.stop();
       throw error;
-    } finally {
-      this.#isBusy = false;
+    }
+    throwIfAborted(signal);
+  }
+
+  /** @throws Error where a worker did not say that it ended, so that it may still write to this memory. */
+  checkUsable(): void {
+    if (this.#isLost) {
+      throw new Error('a worker thread of this WindowAttention did not end, and its memory cannot be used any more');
     }
   }
 
-  /** Whether a job is being run. */
-  get isBusy(): boolean {
-    return this.#isBusy;
-  }
-
-  /** Ends the workers. */
+  /** Ends the workers and waits until each has said so. */
   async stop(): Promise<void> {
-    await Promise.all(this.#workers.splice(0).map((worker) => worker.terminate()));
+    const { control } = this.#parts;
+    const workers = this.#workers;
+    this.#workers = [];
+    Atomics.store(control, STOPPING, 1);
+    Atomics.add(control, WAKE, 1);
+    Atomics.notify(control, WAKE);
+    const isGone = ({ thread, hasEnded }: PoolWorker) => hasEnded || Atomics.load(control, endedOf(thread)) === 1;
+    const deadline = performance.now() + TIME_TO_END;
+    while (!workers.every(isGone)) {
+      if (performance.now() > deadline) {
+        this.#isLost = true;
+        break;
+      }
+      await new Promise((resolve) => setTimeout(resolve, END_POLL));
+    }
+    await Promise.all(workers.map(({ host }) => host.terminate()));
   }
 
-  async #share<K extends KernelName>(job: Job<K>): Promise<void> {
-    const { control, kernels } = this.#parts;
-    const kernel = KERNELS.indexOf(job.kernel);
-    const run = kernels[kernel] as (...args: number[]) => void;
+  /** Runs a job's parts, or what was published of them where the signal is aborted meanwhile. */
+  async #share<K extends KernelName>(
+    job: Job<K>,
+    recordOf: (place: number) => number,
+    turn: Turn,
+    signal: AbortSignalLike | undefined,
+  ): Promise<void> {
+    const { names, functions } = this.kernels();
+    const parts: Parts = { ...this.#parts, kernels: functions };
+    const { control } = parts;
+    const kernel = names.indexOf(job.kernel);
+    const run = functions[kernel] as KernelFunction;
     const published: { readonly part: number; readonly place: number }[] = [];
     const free = Array.from({ length: this.places - 1 }, (_, i) => i + 1);
-    const isDone = ({ place }: { place: number }) => Atomics.load(control, this.#doneOf(place)) === 1;
-    let next = 0;
-    let turn = performance.now();
+    const isDone = ({ place }: { place: number }) => Atomics.load(control, doneOf(parts, place)) === 1;
+    const enter = (part: number, place: number) => {
+      writeRecord(this.memory, recordOf(place), job.kernel, job.enter(part, place));
+    };
+    let next = signal?.aborted ? job.parts : 0;
     let idle = 0;
     while (next < job.parts || published.length > 0) {
       const now = performance.now();
-      if (now - turn > TURN) {
-        await nextTask();
+      if (turn.isOver(now)) {
+        await turn.next();
         if (this.#failure) throw this.#failure;
-        turn = performance.now();
+        // What is published must end before the call's memory is used again.
+        if (signal?.aborted) next = job.parts;
       }
       const done = published.findIndex(isDone);
       if (done >= 0) {
         const [{ part, place }] = published.splice(done, 1) as [(typeof published)[0]];
-        job.leave(part, place);
+        if (!signal?.aborted) job.leave?.(part, place);
         free.push(place);
       } else if (next < job.parts && free.length > 0 && this.#queued() < QUEUED * (this.threads - 1)) {
         const part = next++;
         const place = free.pop() as number;
-        this.#publish(place, kernel, job, job.enter(part, place));
+        enter(part, place);
+        this.#publish(place, kernel, recordOf(place), job);
         published.push({ part, place });
       } else if (next < job.parts) {
         const part = next++;
-        run(...job.enter(part, 0), job.scratch);
-        job.leave(part, 0);
-      } else if (!runNextPart(this.#parts)) {
+        enter(part, 0);
+        run(recordOf(0), job.scratch);
+        job.leave?.(part, 0);
+      } else if (!runNextPart(parts)) {
         idle ||= now;
         if (now - idle < PATIENCE) continue;
         Atomics.store(control, AWAITED, 1);
         if (!published.some(isDone)) await this.#message();
         Atomics.store(control, AWAITED, 0);
-        turn = performance.now();
+        turn.restart();
       }
       idle = 0;
     }
@@ -152,30 +239,41 @@ export class WorkerPool {
     return ((control[PUBLISHED] as number) - Atomics.load(control, CLAIMED)) | 0;
   }
 
-  #publish<K extends KernelName>(place: number, kernel: number, job: Job<K>, args: readonly number[]): void {
-    const { control, queueLength, slots } = this.#parts;
+  #publish(place: number, kernel: number, record: number, { scratch, scratchBytes }: Job): void {
+    const { control, slots } = this.#parts;
     const count = control[PUBLISHED] as number;
-    slots.set([kernel, args.length, job.scratch, job.scratchBytes], place * SLOT_LENGTH);
-    slots.set(args, place * SLOT_LENGTH + SLOT_ARGS);
-    Atomics.store(control, this.#doneOf(place), 0);
-    Atomics.store(control, QUEUE + (count & (queueLength - 1)), place);
+    const at = place * SLOT_LENGTH;
+    slots[at] = kernel;
+    slots[at + 1] = record;
+    slots[at + 2] = scratch;
+    slots[at + 3] = scratchBytes;
+    Atomics.store(control, doneOf(this.#parts, place), 0);
+    Atomics.store(control, queueEntry(this.#parts, count), place);
     Atomics.store(control, PUBLISHED, (count + 1) | 0);
-    Atomics.notify(control, PUBLISHED, 1);
+    Atomics.add(control, WAKE, 1);
+    Atomics.notify(control, WAKE, 1);
   }
 
-  #doneOf(place: number): number {
-    return QUEUE + this.#parts.queueLength + place;
-  }
-
-  /** Waits for a worker's next message; the host stays for it. @throws Error where a worker ended. */
+  /** Waits for a worker's next message; the host stays for it. @throws Error where a worker ended, or says nothing. */
   async #message(): Promise<void> {
-    for (const worker of this.#workers) worker.keepAlive(true);
+    for (const { host } of this.#workers) host.keepAlive(true);
     if (!this.#failure) {
+      let timer: ReturnType<typeof setTimeout> | undefined;
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
+        timer = setTimeout(() => {
+          this.#failure ??= new Error(`a worker thread expected to answer within ${LOST / 1000} s, got nothing`);
+          resolve();
+        }, LOST);
       });
+      clearTimeout(timer);
     }
-    for (const worker of this.#workers) worker.keepAlive(false);
+    for (const { host } of this.#workers) host.keepAlive(false);
     if (this.#failure) throw this.#failure;
   }
+}
+
+/** Places of an engine of so many threads; one thread has one. */
+export function placesOf(threads: number): number {
+  return 1 + PLACES * (threads - 1);
 }

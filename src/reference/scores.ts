@@ -36,7 +36,7 @@ export function float64Problem(args: CheckedAttentionArgs): Problem {
     k: toFloat64(args.k),
     v: toFloat64(args.v),
     cosine: logitScale !== undefined,
-    factor: (h) => (logitScale ? Math.exp(clampLogitScale(logitScale[h] as number)) : scale),
+    factor: (h) => (logitScale ? logitFactor(logitScale[h] as number) : scale),
     initialScores(b, h, S) {
       for (let ij = 0; ij < L * L; ij++) {
         const fromBias = bias ? (bias[h * L * L + ij] as number) : 0;
@@ -49,6 +49,11 @@ export function float64Problem(args: CheckedAttentionArgs): Problem {
 /** `min(logitScale, ln 100)`; NaN stays NaN. */
 export function clampLogitScale(logitScale: number): number {
   return Math.min(logitScale, MAX_LOGIT_SCALE);
+}
+
+/** Factor of a head's cosines, `exp(min(logitScale, ln 100))`. */
+export function logitFactor(logitScale: number): number {
+  return Math.exp(clampLogitScale(logitScale));
 }
 
 /** ‖x‖ of each of the L rows of `x` (L, D) at `offset`, floored at 1e-12. */

@@ -1,7 +1,8 @@
-import type { WindowAttention } from '../attention/windowAttention.js';
+import type { WindowAttention } from '../attention/interface.js';
 import { gelu } from '../reference/gelu.js';
 import { layerNorm } from '../reference/layerNorm.js';
 import { linear } from '../reference/linear.js';
+import type { AbortSignalLike } from '../tensor/abortSignal.js';
 import { float64Tensor, product, type Tensor } from '../tensor/tensor.js';
 import type { BlockWeights } from './blockWeights.js';
 import type { Architecture, StageShape } from './config.js';
@@ -39,6 +40,7 @@ export async function swinForward(
   architecture: Architecture,
   weights: SwinWeights,
   attention: WindowAttention,
+  signal?: AbortSignalLike | undefined,
 ): Promise<ModelOutput<Float64Array>> {
   const { stages, version } = architecture;
   const { head } = weights;
@@ -51,7 +53,7 @@ export async function swinForward(
         x,
         block,
         stages[index] as StageShape,
-        { window, version, isShifted: number % 2 === 1 },
+        { window, version, isShifted: number % 2 === 1, signal },
         attention,
       );
     }
@@ -105,6 +107,7 @@ interface BlockOptions {
   readonly window: WindowRule;
   readonly version: 1 | 2;
   readonly isShifted: boolean;
+  readonly signal: AbortSignalLike | undefined;
 }
 
 /**
@@ -115,13 +118,13 @@ async function swinBlock(
   x: Activations,
   weights: BlockWeights,
   stage: StageShape,
-  { window, version, isShifted }: BlockOptions,
+  { window, version, isShifted, signal }: BlockOptions,
   attention: WindowAttention,
 ): Promise<Activations> {
   const [, H, W] = x.dims as [number, number, number, number];
   const before = (y: Activations, norm: Norm) => (version === 1 ? normalize(y, norm) : y);
   const behind = (y: Activations, norm: Norm) => (version === 2 ? normalize(y, norm) : y);
-  const o = await attention.shiftedWindowAttention({
+  const args = {
     qkv: affine(before(x, weights.norm1), weights.qkv),
     numHeads: stage.numHeads,
     windowSize: window.windowSize,
@@ -129,7 +132,8 @@ async function swinBlock(
     relativePositionBias: weights.relativePositionBias,
     logitScale: weights.logitScale,
     paddingQkv: weights.qkv.bias,
-  });
+  };
+  const o = await attention.shiftedWindowAttention(args, { signal });
   const attended = add(x, behind(affine(o, weights.projection), weights.norm1));
   const hidden = gelu(affine(before(attended, weights.norm2), weights.fc1));
   return add(attended, behind(affine(hidden, weights.fc2), weights.norm2));

@@ -1,15 +1,18 @@
 import { type CheckedShiftedWindowArgs, checkShiftedWindowArgs } from '../arguments/shiftedWindowArgs.js';
-import { shiftedWindowAttentionJob } from '../attention/shiftedWindowAttentionJob.js';
+import { shiftedWindowAttentionJob } from '../attention/shiftedWindowAttention.js';
+import type { KernelCall, KernelCore } from '../kernel/core.js';
 import type { Job } from '../kernel/job.js';
-import type { Kernel } from '../kernel/kernel.js';
-import type { KernelName } from '../kernel/kernelExports.js';
-import { float32Tensor, type Tensor } from '../tensor/tensor.js';
+import type { KernelName } from '../kernel/schema.js';
+import type { AbortSignalLike } from '../tensor/abortSignal.js';
+import { type CheckedTensor, checkTensor } from '../tensor/check.js';
+import { float32Tensor, type Tensor, toFloat32 } from '../tensor/tensor.js';
 import type { Architecture, StageShape } from './config.js';
 import type { ModelOutput } from './forward.js';
 import { layerNormJob } from './layerNormJob.js';
-import { type LinearCall, linearJob } from './linearJob.js';
+import { type LinearStep, linearJob } from './linearJob.js';
+import { type ModelKernels, modelKernels } from './modelKernels.js';
 import { type PackedBlock, type PackedModel, packModel } from './packedModel.js';
-import type { PackedNorm } from './packedWeights.js';
+import { type PackedNorm, PackedWeights } from './packedWeights.js';
 import { mergePatches, patchesOf, patchGrid } from './patches.js';
 import { positionEmbeddingsOf } from './positionEmbeddings.js';
 import type { StageWeights, SwinWeights } from './weights.js';
@@ -38,67 +41,83 @@ export class KernelModel {
   readonly #floorsPatches: boolean;
   readonly #positionEmbeddings: SwinWeights['positionEmbeddings'];
 
+  readonly #weights: PackedWeights;
+  #isDisposed = false;
+
   /** @throws RangeError where kernel memory cannot hold the weights. */
-  constructor(
-    protected readonly kernel: Kernel,
+  protected constructor(
+    protected readonly core: KernelCore,
+    private readonly kernels: ModelKernels,
     private readonly architecture: Architecture,
     weights: SwinWeights,
   ) {
-    this.#packed = packModel(kernel, weights);
+    this.#weights = new PackedWeights(core, kernels);
+    try {
+      this.#packed = packModel(this.#weights, weights);
+    } catch (error) {
+      this.#weights.release();
+      throw error;
+    }
     this.#floorsPatches = weights.floorsPatches;
     this.#positionEmbeddings = weights.positionEmbeddings;
   }
 
-  /** `pixels` `[B, channels, H, W]`. */
-  forward(
-    pixels: Float32Array,
-    dims: readonly [number, number, number, number],
-    hasHiddenStates: boolean,
-  ): Promise<ModelOutput> {
-    return this.kernel.exclusive(() => this.#forward(pixels, dims, hasHiddenStates));
+  /** Rejects with RangeError where kernel memory cannot hold the weights, with Error where the engine was disposed of. */
+  static async create(core: KernelCore, architecture: Architecture, weights: SwinWeights): Promise<KernelModel> {
+    return new this(core, await modelKernels(core), architecture, weights);
   }
 
-  async #forward(
-    pixels: Float32Array,
-    dims: readonly [number, number, number, number],
+  /** `pixelValues` `[B, channels, H, W]`. Rejects with Error once the model or its engine was disposed of. */
+  async forward(
+    pixelValues: CheckedTensor,
     hasHiddenStates: boolean,
+    signal?: AbortSignalLike | undefined,
   ): Promise<ModelOutput> {
-    const { memory } = this.kernel;
+    if (this.#isDisposed) throw new Error('this model was disposed');
+    return this.core.call((call) => this.#forward(call, pixelValues, hasHiddenStates), signal);
+  }
+
+  /** Frees the weights behind the calls made so far; later ones reject. */
+  async dispose(): Promise<void> {
+    if (this.#isDisposed) return;
+    this.#isDisposed = true;
+    // A closed engine has no memory to free.
+    await this.core.call(() => this.#weights.release()).catch(() => {});
+  }
+
+  async #forward(call: KernelCall, pixelValues: CheckedTensor, hasHiddenStates: boolean): Promise<ModelOutput> {
+    const { memory } = this.core;
+    const dims = pixelValues.dims as [number, number, number, number];
     const { stages, patchSize } = this.architecture;
     const packed = this.#packed;
-    const mark = memory.mark();
-    try {
-      const grid = patchGrid(dims, patchSize, this.#floorsPatches);
-      let map: FeatureMap = { B: dims[0], H: grid[0], W: grid[1], C: (stages[0] as StageShape).C };
-      const arena = this.#plan(map);
-      const patchDim = packed.patchEmbedding.inputs;
-      patchesOf(pixels, dims, patchSize, grid, memory.floats(arena.wide, tokensOf(map) * patchDim));
-      await this.#linear({ rows: tokensOf(map), layer: packed.patchEmbedding, x: arena.wide, o: arena.narrow });
-      await this.#norm(tokensOf(map), packed.embeddingNorm, arena.narrow, 0, arena.x);
-      this.#addPositions(map, arena.x);
-      const hiddenStates = hasHiddenStates ? [this.#read(arena.x, map)] : undefined;
-      const features = new Map<number, Tensor<Float32Array>>();
-      await this.#feature(0, map, arena, features);
-      for (const [index, stage] of packed.stages.entries()) {
-        for (const [number, block] of stage.blocks.entries()) {
-          await this.#block(block, stages[index] as StageShape, stage.window, number % 2 === 1, map, arena);
-        }
-        await this.#feature(index + 1, map, arena, features);
-        if (stage.downsample) map = await this.#merge(stage.downsample, map, arena);
-        hiddenStates?.push(this.#read(arena.x, map));
+    const grid = patchGrid(dims, patchSize, this.#floorsPatches);
+    let map: FeatureMap = { B: dims[0], H: grid[0], W: grid[1], C: (stages[0] as StageShape).C };
+    const arena = this.#plan(call, map);
+    const patchDim = packed.patchEmbedding.inputs;
+    patchesOf(toFloat32(pixelValues), dims, patchSize, grid, memory.floats(arena.wide, tokensOf(map) * patchDim));
+    await this.#linear(call, { rows: tokensOf(map), layer: packed.patchEmbedding, x: arena.wide, o: arena.narrow });
+    await this.#norm(call, tokensOf(map), packed.embeddingNorm, arena.narrow, 0, arena.x);
+    this.#addPositions(map, arena.x);
+    const hiddenStates = hasHiddenStates ? [this.#read(arena.x, map)] : undefined;
+    const features = new Map<number, Tensor<Float32Array>>();
+    await this.#feature(call, 0, map, arena, features);
+    for (const [index, stage] of packed.stages.entries()) {
+      for (const [number, block] of stage.blocks.entries()) {
+        await this.#block(call, block, stages[index] as StageShape, stage.window, number % 2 === 1, map, arena);
       }
-      const { head } = packed;
-      const output = head.features
-        ? { featureMaps: head.features.map(({ stage }) => features.get(stage) as Tensor<Float32Array>) }
-        : await this.#head(map, arena);
-      return { ...output, ...(hiddenStates && { hiddenStates }) };
-    } finally {
-      memory.release(mark);
+      await this.#feature(call, index + 1, map, arena, features);
+      if (stage.downsample) map = await this.#merge(call, stage.downsample, map, arena);
+      hiddenStates?.push(this.#read(arena.x, map));
     }
+    const { head } = packed;
+    const output = head.features
+      ? { featureMaps: head.features.map(({ stage }) => features.get(stage) as Tensor<Float32Array>) }
+      : await this.#head(call, map, arena);
+    return { ...output, ...(hiddenStates && { hiddenStates }) };
   }
 
   /** Room for the largest activation of each place, over all stages. */
-  #plan(first: FeatureMap): Arena {
+  #plan(call: KernelCall, first: FeatureMap): Arena {
     const stages = this.architecture.stages.slice(0, this.#packed.stages.length);
     let map = first;
     let x = tokensOf(map) * map.C;
@@ -112,10 +131,11 @@ export class KernelModel {
       wide = Math.max(wide, tokens * 3 * C, tokens * hidden, index === 0 ? 0 : tokens * 2 * C);
       narrow = Math.max(narrow, tokens * C);
     }
-    return this.kernel.memory.work({ x: 4 * x, wide: 4 * wide, narrow: 4 * narrow }).at;
+    return call.work({ x: 4 * x, wide: 4 * wide, narrow: 4 * narrow }).at;
   }
 
   async #block(
+    call: KernelCall,
     block: PackedBlock,
     { numHeads }: StageShape,
     window: StageWeights['window'],
@@ -127,9 +147,9 @@ export class KernelModel {
     const { B, H, W, C } = map;
     const isV2 = this.architecture.version === 2;
     const before = (norm: PackedNorm) => (isV2 ? undefined : norm);
-    await this.#linear({ rows, layer: block.qkv, norm: before(block.norm1), x, o: wide });
+    await this.#linear(call, { rows, layer: block.qkv, norm: before(block.norm1), x, o: wide });
     const L = window.windowSize[0] * window.windowSize[1];
-    const { memory } = this.kernel;
+    const { memory } = this.core;
     const positions = memory.floats(block.relativePositionBias, numHeads * L * L);
     const args = checkShiftedWindowArgs({
       qkv: float32Tensor([B, H, W, 3 * C], memory.floats(wide, rows * 3 * C)),
@@ -140,32 +160,34 @@ export class KernelModel {
       logitScale: block.logitScale,
       paddingQkv: block.paddingQkv,
     });
-    await this.attend(args, memory.floats(narrow, rows * C));
+    const out = float32Tensor([B, H, W, C], memory.floats(narrow, rows * C));
+    await this.attend(call, args, checkTensor('out', out));
     if (isV2) {
-      await this.#linear({ rows, layer: block.projection, x: narrow, o: wide });
-      await this.#norm(rows, block.norm1, wide, x, x);
-    } else await this.#linear({ rows, layer: block.projection, x: narrow, o: x, residual: x });
-    await this.#linear({ rows, layer: block.fc1, norm: before(block.norm2), isGelu: true, x, o: wide });
+      await this.#linear(call, { rows, layer: block.projection, x: narrow, o: wide });
+      await this.#norm(call, rows, block.norm1, wide, x, x);
+    } else await this.#linear(call, { rows, layer: block.projection, x: narrow, o: x, residual: x });
+    await this.#linear(call, { rows, layer: block.fc1, norm: before(block.norm2), isGelu: true, x, o: wide });
     if (isV2) {
-      await this.#linear({ rows, layer: block.fc2, x: wide, o: narrow });
-      await this.#norm(rows, block.norm2, narrow, x, x);
-    } else await this.#linear({ rows, layer: block.fc2, x: wide, o: x, residual: x });
+      await this.#linear(call, { rows, layer: block.fc2, x: wide, o: narrow });
+      await this.#norm(call, rows, block.norm2, narrow, x, x);
+    } else await this.#linear(call, { rows, layer: block.fc2, x: wide, o: x, residual: x });
   }
 
   async #merge(
+    call: KernelCall,
     { norm, reduction }: NonNullable<PackedModel['stages'][number]['downsample']>,
     map: FeatureMap,
     { x, wide, narrow }: Arena,
   ): Promise<FeatureMap> {
-    const { memory } = this.kernel;
+    const { memory } = this.core;
     const merged = halved(map);
     const rows = tokensOf(merged);
     const { B, H, W, C } = map;
     mergePatches(memory.floats(x, tokensOf(map) * C), [B, H, W, C], memory.floats(wide, rows * 4 * C));
-    if (this.architecture.version === 1) await this.#linear({ rows, layer: reduction, norm, x: wide, o: x });
+    if (this.architecture.version === 1) await this.#linear(call, { rows, layer: reduction, norm, x: wide, o: x });
     else {
-      await this.#linear({ rows, layer: reduction, x: wide, o: narrow });
-      await this.#norm(rows, norm, narrow, 0, x);
+      await this.#linear(call, { rows, layer: reduction, x: wide, o: narrow });
+      await this.#norm(call, rows, norm, narrow, 0, x);
     }
     return merged;
   }
@@ -173,13 +195,14 @@ export class KernelModel {
   #addPositions(map: FeatureMap, x: number): void {
     if (!this.#positionEmbeddings) return;
     const embeddings = positionEmbeddingsOf(this.#positionEmbeddings, map.H, map.W);
-    const tokens = this.kernel.memory.floats(x, tokensOf(map) * map.C);
+    const tokens = this.core.memory.floats(x, tokensOf(map) * map.C);
     for (let i = 0; i < tokens.length; i++)
       tokens[i] = (tokens[i] as number) + (embeddings[i % embeddings.length] as number);
   }
 
   /** Reads the feature map of a stage, where the head has it. */
   async #feature(
+    call: KernelCall,
     stage: number,
     map: FeatureMap,
     { x, narrow }: Arena,
@@ -187,18 +210,18 @@ export class KernelModel {
   ): Promise<void> {
     const feature = this.#packed.head.features?.find((own) => own.stage === stage);
     if (!feature) return;
-    if (feature.norm) await this.#norm(tokensOf(map), feature.norm, x, 0, narrow);
+    if (feature.norm) await this.#norm(call, tokensOf(map), feature.norm, x, 0, narrow);
     const { B, H, W, C } = map;
-    const tokens = this.kernel.memory.floats(feature.norm ? narrow : x, tokensOf(map) * C);
+    const tokens = this.core.memory.floats(feature.norm ? narrow : x, tokensOf(map) * C);
     features.set(stage, channelsFirst(float32Tensor([B, H, W, C], tokens)));
   }
 
   /** The last stage's tokens and their mean, or the logits. */
-  async #head(map: FeatureMap, { x, narrow, wide }: Arena): Promise<ModelOutput> {
-    const { memory } = this.kernel;
+  async #head(call: KernelCall, map: FeatureMap, { x, narrow, wide }: Arena): Promise<ModelOutput> {
+    const { memory } = this.core;
     const { B, H, W, C } = map;
     const { norm, classifier } = this.#packed.head;
-    if (norm) await this.#norm(tokensOf(map), norm, x, 0, narrow);
+    if (norm) await this.#norm(call, tokensOf(map), norm, x, 0, narrow);
     const last = norm ? narrow : x;
     const pooled = memory.floats(wide, B * C);
     const tokens = memory.floats(last, tokensOf(map) * C);
@@ -212,31 +235,31 @@ export class KernelModel {
     if (!classifier) {
       return { lastHiddenState: this.#read(last, map), poolerOutput: float32Tensor([B, C], pooled.slice()) };
     }
-    const { at } = memory.work({ logits: 4 * B * classifier.outputs });
-    await this.#linear({ rows: B, layer: classifier, x: wide, o: at.logits });
+    const { at } = call.work({ logits: 4 * B * classifier.outputs });
+    await this.#linear(call, { rows: B, layer: classifier, x: wide, o: at.logits });
     return { logits: float32Tensor([B, classifier.outputs], memory.floats(at.logits, B * classifier.outputs).slice()) };
   }
 
   /** From one tensor in kernel memory to another. */
-  protected attend(args: CheckedShiftedWindowArgs, out: Float32Array): Promise<void> {
-    return this.run(() => shiftedWindowAttentionJob(this.kernel, args, out));
+  protected attend(call: KernelCall, args: CheckedShiftedWindowArgs, out: CheckedTensor): Promise<void> {
+    return this.step(call, () => shiftedWindowAttentionJob(call, args, out));
   }
 
-  protected run<K extends KernelName>(prepare: () => Job<K>): Promise<void> {
-    return this.kernel.runWithin(prepare);
+  protected step<K extends KernelName>(call: KernelCall, prepare: () => Job<K>): Promise<void> {
+    return call.step(prepare);
   }
 
-  #linear(call: LinearCall): Promise<void> {
-    return this.run(() => linearJob(this.kernel, call));
+  #linear(call: KernelCall, step: LinearStep): Promise<void> {
+    return this.step(call, () => linearJob(call, this.kernels, step));
   }
 
-  #norm(rows: number, norm: PackedNorm, x: number, residual: number, out: number): Promise<void> {
-    return this.run(() => layerNormJob(this.kernel, rows, norm, x, residual, out));
+  #norm(call: KernelCall, rows: number, norm: PackedNorm, x: number, residual: number, out: number): Promise<void> {
+    return this.step(call, () => layerNormJob(call, rows, norm, x, residual, out));
   }
 
   #read(pointer: number, map: FeatureMap): Tensor<Float32Array> {
     const { B, H, W, C } = map;
-    return float32Tensor([B, H * W, C], this.kernel.memory.floats(pointer, tokensOf(map) * C).slice());
+    return float32Tensor([B, H * W, C], this.core.memory.floats(pointer, tokensOf(map) * C).slice());
   }
 }
 

@@ -1,5 +1,5 @@
+import type { KernelCall } from '../kernel/core.js';
 import type { Job } from '../kernel/job.js';
-import type { Kernel } from '../kernel/kernel.js';
 import type { PackedNorm } from './packedWeights.js';
 
 /** Numbers of a part. */
@@ -7,7 +7,7 @@ const PART_LENGTH = 32 * 1024;
 
 /** out = residual + norm(x) over rows; pointers to kernel memory, residual 0 for none, and it may be `out`. */
 export function layerNormJob(
-  kernel: Kernel,
+  call: KernelCall,
   rows: number,
   norm: PackedNorm,
   x: number,
@@ -15,9 +15,9 @@ export function layerNormJob(
   out: number,
 ): Job<'layerNorm'> {
   const { C, weight, bias, eps } = norm;
-  const rowsOfPart = kernel.threads === 1 ? rows : Math.max(1, Math.floor(PART_LENGTH / C));
-  const { scratch, scratchBytes } = kernel.scratch(0);
-  const { at } = kernel.memory.work({ scratch });
+  const rowsOfPart = call.core.threads === 1 ? rows : Math.max(1, Math.floor(PART_LENGTH / C));
+  const { scratch, scratchBytes } = call.scratch(0);
+  const { at } = call.work({ scratch });
   return {
     kernel: 'layerNorm',
     parts: Math.ceil(rows / rowsOfPart),
@@ -26,17 +26,16 @@ export function layerNormJob(
     enter(part) {
       const row = part * rowsOfPart;
       const bytes = 4 * row * C;
-      return [
-        Math.min(rowsOfPart, rows - row),
+      return {
+        rows: Math.min(rowsOfPart, rows - row),
         C,
-        x + bytes,
+        x: x + bytes,
+        residual: residual && residual + bytes,
+        out: out + bytes,
         weight,
         bias,
         eps,
-        residual && residual + bytes,
-        out + bytes,
-      ];
+      };
     },
-    leave() {},
   };
 }

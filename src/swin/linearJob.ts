@@ -1,18 +1,18 @@
+import type { KernelCall } from '../kernel/core.js';
 import type { Job } from '../kernel/job.js';
-import type { Kernel } from '../kernel/kernel.js';
+import { CONSTANTS } from '../kernel/schema.js';
+import type { ModelKernels } from './modelKernels.js';
 import type { PackedLinear, PackedNorm } from './packedWeights.js';
 
 /** Bytes of the share of X that a part reads again and again: it stays in a core's L2 cache beside the weights' panel. */
 const PART_BYTES = 192 * 1024;
-/** Inputs that the kernel takes at a time (`CHUNK_DIM` in assembly/linear.ts). */
-const CHUNK_DIM = 512;
 /** Rows below which a part reads its weights for too little; then threads share the outputs instead. */
 const MIN_ROWS = 64;
 /** Parts for each thread, for an even end. */
 const PARTS_PER_THREAD = 4;
 
 /** Y (rows, outputs) = norm(X) Wᵀ + bias + residual, or gelu of it; all pointers to kernel memory. */
-export interface LinearCall {
+export interface LinearStep {
   readonly rows: number;
   readonly layer: PackedLinear;
   readonly x: number;
@@ -25,19 +25,20 @@ export interface LinearCall {
 }
 
 /** Parts are blocks of rows and, where these are too few for the threads, of panels of outputs. */
-export function linearJob(kernel: Kernel, call: LinearCall): Job<'linear'> {
-  const { rows, layer, x, o, norm, isGelu = false, residual = 0 } = call;
+export function linearJob(call: KernelCall, kernels: ModelKernels, step: LinearStep): Job<'linear'> {
+  const { core } = call;
+  const { rows, layer, x, o, norm, isGelu = false, residual = 0 } = step;
   const { inputs, outputs, weights, bias } = layer;
-  const fitting = Math.max(4, Math.floor(PART_BYTES / (4 * Math.min(inputs, CHUNK_DIM))));
-  const wanted = kernel.threads === 1 ? 1 : PARTS_PER_THREAD * kernel.threads;
-  const panels = Math.ceil(outputs / 8);
+  const fitting = Math.max(4, Math.floor(PART_BYTES / (4 * Math.min(inputs, CONSTANTS.LINEAR_CHUNK_DIM))));
+  const wanted = core.threads === 1 ? 1 : PARTS_PER_THREAD * core.threads;
+  const panels = Math.ceil(outputs / CONSTANTS.PANEL);
   const blocks = Math.max(1, Math.ceil(rows / fitting), Math.min(wanted, Math.ceil(rows / MIN_ROWS)));
   const rowsOfPart = Math.max(4, Math.ceil(rows / blocks / 4) * 4);
   const rowParts = Math.ceil(rows / rowsOfPart);
   const panelParts = Math.min(panels, Math.ceil(wanted / rowParts));
   const panelsOfPart = Math.ceil(panels / panelParts);
-  const { scratch, scratchBytes } = kernel.scratch(norm ? kernel.exports.linearScratch(rowsOfPart, inputs) : 0);
-  const { at } = kernel.memory.work({ scratch });
+  const { scratch, scratchBytes } = call.scratch(norm ? kernels.linearScratch(rowsOfPart, inputs) : 0);
+  const { at } = call.work({ scratch });
   return {
     kernel: 'linear',
     parts: rowParts * Math.ceil(panels / panelsOfPart),
@@ -46,23 +47,22 @@ export function linearJob(kernel: Kernel, call: LinearCall): Job<'linear'> {
     enter(part) {
       const row = (part % rowParts) * rowsOfPart;
       const panel = Math.floor(part / rowParts) * panelsOfPart;
-      return [
-        Math.min(rowsOfPart, rows - row),
+      return {
+        rows: Math.min(rowsOfPart, rows - row),
         inputs,
         outputs,
-        panel,
-        Math.min(panelsOfPart, panels - panel),
-        x + 4 * row * inputs,
-        norm?.weight ?? 0,
-        norm?.bias ?? 0,
-        norm?.eps ?? 0,
+        firstPanel: panel,
+        panels: Math.min(panelsOfPart, panels - panel),
+        x: x + 4 * row * inputs,
+        normWeight: norm?.weight ?? 0,
+        normBias: norm?.bias ?? 0,
+        eps: norm?.eps ?? 0,
         weights,
         bias,
-        Number(isGelu),
-        residual && residual + 4 * row * outputs,
-        o + 4 * row * outputs,
-      ];
+        isGelu: Number(isGelu),
+        residual: residual && residual + 4 * row * outputs,
+        o: o + 4 * row * outputs,
+      };
     },
-    leave() {},
   };
 }

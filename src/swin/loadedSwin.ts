@@ -1,7 +1,9 @@
-import { kernelOf } from '../attention/createEngine.js';
-import type { WindowAttention } from '../attention/windowAttention.js';
-import { checkDims, checkInteger } from '../tensor/check.js';
-import { float32Tensor, type Tensor, type TensorLike, toFloat32, toFloat64 } from '../tensor/tensor.js';
+import { createWindowAttention } from '../attention/createWindowAttention.js';
+import { coreOf } from '../attention/engine.js';
+import type { WindowAttention } from '../attention/interface.js';
+import { type AbortSignalLike, type CallOptions, checkSignal, throwIfAborted } from '../tensor/abortSignal.js';
+import { type CheckedTensor, checkDims, checkInteger } from '../tensor/check.js';
+import { float32Tensor, type Tensor, type TensorLike, toFloat64 } from '../tensor/tensor.js';
 import { type Architecture, checkConfig, type SwinConfig } from './config.js';
 import { type ModelOutput, swinForward } from './forward.js';
 import type { HeadRequest } from './head.js';
@@ -9,7 +11,7 @@ import { KernelModel } from './kernelModel.js';
 import type { LoadOptions } from './pretrained.js';
 import { StateDict } from './stateDict.js';
 import type { TimmConfig } from './timmConfig.js';
-import { readWeights } from './weights.js';
+import { readWeights, type SwinWeights } from './weights.js';
 
 export interface SwinOptions {
   /** The engine for attention; one of its own when absent. */
@@ -19,18 +21,28 @@ export interface SwinOptions {
 /** What `fromPretrained` takes. */
 export interface PretrainedOptions extends SwinOptions, LoadOptions {}
 
-export type CreateAttention = () => Promise<WindowAttention>;
+/** Options of a model's `forward`. */
+export interface SwinForwardOptions extends CallOptions {
+  /** Also return the embeddings and each stage's output. */
+  readonly hiddenStates?: boolean | undefined;
+}
 
-type Dims = readonly [number, number, number, number];
 /** How a model computes: with everything in kernel memory, or everything but attention in float64. */
-type Run = (pixels: TensorLike, dims: Dims, hasHiddenStates: boolean) => Promise<ModelOutput>;
+interface Runner {
+  forward(
+    pixelValues: CheckedTensor,
+    hasHiddenStates: boolean,
+    signal: AbortSignalLike | undefined,
+  ): Promise<ModelOutput>;
+  dispose(): Promise<void>;
+}
 
 /** A Swin on its engine: what the public models wrap. */
 export class LoadedSwin {
   private constructor(
     readonly architecture: Architecture,
     readonly attention: WindowAttention,
-    private readonly run: Run,
+    private readonly runner: Runner,
     private readonly ownsAttention: boolean,
   ) {}
 
@@ -40,42 +52,58 @@ export class LoadedSwin {
     config: SwinConfig | TimmConfig,
     request: HeadRequest,
     attention: WindowAttention | undefined,
-    createAttention: CreateAttention,
   ): Promise<LoadedSwin> {
     const architecture = checkConfig(config);
     const weights = readWeights(new StateDict(tensors), architecture, request);
-    const engine = attention ?? (await createAttention());
-    const kernel = kernelOf(engine);
-    if (kernel) {
-      const model = new KernelModel(kernel, architecture, weights);
-      const run: Run = (pixels, dims, hasHiddenStates) => model.forward(toFloat32(pixels), dims, hasHiddenStates);
-      return new LoadedSwin(architecture, engine, run, !attention);
+    const engine = attention ?? (await createWindowAttention());
+    try {
+      const core = coreOf(engine);
+      const runner = core
+        ? await KernelModel.create(core, architecture, weights)
+        : float64Runner(architecture, weights, engine);
+      return new LoadedSwin(architecture, engine, runner, !attention);
+    } catch (error) {
+      if (!attention) await engine.dispose();
+      throw error;
     }
-    const run: Run = async (pixels, dims, hasHiddenStates) => {
-      const output = await swinForward(toFloat64(pixels), dims, architecture, weights, engine);
-      return rounded(output, hasHiddenStates);
-    };
-    return new LoadedSwin(architecture, engine, run, !attention);
   }
 
   /**
    * Runs `pixelValues` `[B, C, H, W]`. Rejects with TypeError for what is no float tensor, with RangeError for another
    * number of channels, or an image that the model cannot take.
    */
-  async forward(pixelValues: TensorLike, hasHiddenStates = false): Promise<ModelOutput> {
+  async forward(pixelValues: TensorLike, options: SwinForwardOptions = {}): Promise<ModelOutput> {
     const { numChannels } = this.architecture;
     const legend = '[B, channels, H, W]';
     const tensor = checkDims('pixelValues', pixelValues, legend, [undefined, numChannels, undefined, undefined]);
     const dims = tensor.dims as [number, number, number, number];
     checkInteger('pixelValues.dims[2]', dims[2], 1);
     checkInteger('pixelValues.dims[3]', dims[3], 1);
-    return this.run(tensor, dims, hasHiddenStates);
+    return this.runner.forward(tensor, options.hiddenStates ?? false, checkSignal(options.signal));
   }
 
-  /** Ends the engine, where the model made it. */
+  /** Frees the weights behind the calls made so far, and ends the engine if the model made it. Later calls reject. */
   async dispose(): Promise<void> {
+    await this.runner.dispose();
     if (this.ownsAttention) await this.attention.dispose();
   }
+}
+
+/** Everything but attention in float64, for engines without kernels and for those that replace an operation. */
+function float64Runner(architecture: Architecture, weights: SwinWeights, attention: WindowAttention): Runner {
+  let isDisposed = false;
+  return {
+    async forward(pixelValues, hasHiddenStates, signal) {
+      if (isDisposed) throw new Error('this model was disposed');
+      throwIfAborted(signal);
+      const dims = pixelValues.dims as [number, number, number, number];
+      const output = await swinForward(toFloat64(pixelValues), dims, architecture, weights, attention, signal);
+      return rounded(output, hasHiddenStates);
+    },
+    async dispose() {
+      isDisposed = true;
+    },
+  };
 }
 
 function rounded(output: ModelOutput<Float64Array>, hasHiddenStates: boolean): ModelOutput {

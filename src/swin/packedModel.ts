@@ -1,7 +1,6 @@
-import type { Kernel } from '../kernel/kernel.js';
 import { float32Tensor, type Tensor, toFloat32 } from '../tensor/tensor.js';
 import type { Affine, Norm } from './layerWeights.js';
-import { type PackedLinear, type PackedNorm, packLinear, packNorm, place } from './packedWeights.js';
+import type { PackedLinear, PackedNorm, PackedWeights } from './packedWeights.js';
 import type { StageWeights, SwinWeights } from './weights.js';
 
 export interface PackedBlock {
@@ -33,10 +32,10 @@ export interface PackedModel {
   };
 }
 
-/** Packs all weights, once. @throws RangeError where memory cannot grow so far. */
-export function packModel(kernel: Kernel, weights: SwinWeights): PackedModel {
-  const linear = ({ weight, bias }: Affine) => packLinear(kernel, weight, bias);
-  const norm = (own: Norm) => packNorm(kernel, own);
+/** Packs all weights into `packed`. @throws RangeError where memory cannot grow so far. */
+export function packModel(packed: PackedWeights, weights: SwinWeights): PackedModel {
+  const linear = ({ weight, bias }: Affine) => packed.linear(weight, bias);
+  const norm = (own: Norm) => packed.norm(own);
   const { head } = weights;
   return {
     patchEmbedding: linear(weights.patchEmbedding),
@@ -46,7 +45,7 @@ export function packModel(kernel: Kernel, weights: SwinWeights): PackedModel {
       blocks: blocks.map((block) => ({
         norm1: norm(block.norm1),
         qkv: linear(block.qkv),
-        relativePositionBias: place(kernel, block.relativePositionBias),
+        relativePositionBias: packed.place(block.relativePositionBias),
         logitScale: block.logitScale && float32Tensor(block.logitScale.dims, toFloat32(block.logitScale)),
         paddingQkv: float32Tensor(block.qkv.bias.dims, toFloat32(block.qkv.bias)),
         projection: linear(block.projection),
@@ -56,7 +55,7 @@ export function packModel(kernel: Kernel, weights: SwinWeights): PackedModel {
       })),
       downsample: downsample && {
         norm: norm(downsample.norm),
-        reduction: packLinear(kernel, downsample.reduction, undefined),
+        reduction: packed.linear(downsample.reduction, undefined),
       },
     })),
     head: {

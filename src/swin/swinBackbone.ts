@@ -1,7 +1,8 @@
-import type { WindowAttention } from '../attention/windowAttention.js';
+import type { WindowAttention } from '../attention/interface.js';
+import type { CallOptions } from '../tensor/abortSignal.js';
 import type { Tensor, TensorLike } from '../tensor/tensor.js';
 import type { SwinConfig } from './config.js';
-import { type CreateAttention, LoadedSwin, type SwinOptions } from './loadedSwin.js';
+import { LoadedSwin, type SwinOptions } from './loadedSwin.js';
 import { collected, type LoadOptions, loadPretrained, type PretrainedSource } from './pretrained.js';
 import type { TimmConfig } from './timmConfig.js';
 
@@ -24,10 +25,7 @@ export interface SwinBackboneOutput {
  * Swin-Transformer-Object-Detection, `SwinTransformer`; timm, `features_only`.
  */
 export class SwinBackbone {
-  /** Makes the engine where none is given; every entry point has its own way to get at the kernels. */
-  protected static createAttention: CreateAttention;
-
-  protected constructor(private readonly swin: LoadedSwin) {}
+  private constructor(private readonly swin: LoadedSwin) {}
 
   /** Loads a backbone as `SwinModel.fromPretrained` loads a model. */
   static async fromPretrained(
@@ -47,7 +45,7 @@ export class SwinBackbone {
     config: SwinConfig | TimmConfig,
     { attention, outFeatures }: SwinBackboneOptions = {},
   ): Promise<SwinBackbone> {
-    return new this(await LoadedSwin.create(tensors, config, { outFeatures }, attention, this.createAttention));
+    return new this(await LoadedSwin.create(tensors, config, { outFeatures }, attention));
   }
 
   /** The engine that runs the attention. */
@@ -59,12 +57,12 @@ export class SwinBackbone {
    * Feature maps of `pixelValues` `[B, C, H, W]`, any H and W that upstream takes. Rejects with TypeError for what is no
    * float tensor, with RangeError for another number of channels.
    */
-  async forward(pixelValues: TensorLike): Promise<SwinBackboneOutput> {
-    const { featureMaps } = await this.swin.forward(pixelValues);
+  async forward(pixelValues: TensorLike, options: CallOptions = {}): Promise<SwinBackboneOutput> {
+    const { featureMaps } = await this.swin.forward(pixelValues, options);
     return { featureMaps: featureMaps as readonly Tensor<Float32Array>[] };
   }
 
-  /** Ends the engine, where the model made it. */
+  /** Frees the weights behind the calls made so far, and ends the engine if the model made it. Later calls reject. */
   dispose(): Promise<void> {
     return this.swin.dispose();
   }

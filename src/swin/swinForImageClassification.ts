@@ -1,9 +1,10 @@
-import type { WindowAttention } from '../attention/windowAttention.js';
+import type { WindowAttention } from '../attention/interface.js';
 import type { RawImage } from '../image/rawImage.js';
+import type { CallOptions } from '../tensor/abortSignal.js';
 import { checkInteger } from '../tensor/check.js';
 import { float32Tensor, type Tensor, type TensorLike } from '../tensor/tensor.js';
 import { checkConfig, type SwinConfig } from './config.js';
-import { type CreateAttention, LoadedSwin, type PretrainedOptions, type SwinOptions } from './loadedSwin.js';
+import { LoadedSwin, type PretrainedOptions, type SwinForwardOptions, type SwinOptions } from './loadedSwin.js';
 import { type PreprocessOptions, preprocess } from './preprocess.js';
 import { checkPreprocessor, type Preprocessor, type PreprocessorConfig } from './preprocessor.js';
 import { collected, loadPretrained, type PretrainedSource } from './pretrained.js';
@@ -17,7 +18,7 @@ export interface SwinOutput {
   readonly hiddenStates?: readonly Tensor<Float32Array>[];
 }
 
-export interface ClassifyOptions extends PreprocessOptions {
+export interface ClassifyOptions extends PreprocessOptions, CallOptions {
   /** Labels to return, 5 by default. */
   readonly topK?: number | undefined;
 }
@@ -27,10 +28,7 @@ const MAX_BATCH = 2 ** 21;
 
 /** A Swin image classifier. Source: Liu et al. 2021; transformers, `SwinForImageClassification`. */
 export class SwinForImageClassification {
-  /** Makes the engine where none is given; every entry point has its own way to get at the kernels. */
-  protected static createAttention: CreateAttention;
-
-  protected constructor(
+  private constructor(
     private readonly swin: LoadedSwin,
     private readonly preprocessor: Preprocessor,
   ) {}
@@ -67,7 +65,7 @@ export class SwinForImageClassification {
     { attention }: SwinOptions,
   ): Promise<SwinForImageClassification> {
     const preprocessor = checkPreprocessor(preprocessorConfig, checkConfig(config));
-    const swin = await LoadedSwin.create(tensors, config, 'classifier', attention, this.createAttention);
+    const swin = await LoadedSwin.create(tensors, config, 'classifier', attention);
     return new this(swin, preprocessor);
   }
 
@@ -85,11 +83,8 @@ export class SwinForImageClassification {
    * Logits of `pixelValues` `[B, C, H, W]`, any H and W that upstream takes. Rejects with TypeError for what is no float
    * tensor, with RangeError for another number of channels.
    */
-  async forward(
-    pixelValues: TensorLike,
-    options: { readonly hiddenStates?: boolean | undefined } = {},
-  ): Promise<SwinOutput> {
-    const { logits, hiddenStates } = await this.swin.forward(pixelValues, options.hiddenStates);
+  async forward(pixelValues: TensorLike, options: SwinForwardOptions = {}): Promise<SwinOutput> {
+    const { logits, hiddenStates } = await this.swin.forward(pixelValues, options);
     return { logits: logits as Tensor<Float32Array>, ...(hiddenStates && { hiddenStates }) };
   }
 
@@ -117,7 +112,7 @@ export class SwinForImageClassification {
     const { isSingleLabel, labels } = this.swin.architecture;
     const results: Classification[][] = [];
     const run = async (batch: readonly Tensor<Float32Array>[]) => {
-      const { logits } = await this.forward(stacked(batch));
+      const { logits } = await this.forward(stacked(batch), { signal: options.signal });
       for (let i = 0; i < batch.length; i++) {
         const own = logits.data.subarray(i * labels.length, (i + 1) * labels.length);
         results.push(likeliest(own, labels, isSingleLabel, topK));
@@ -138,7 +133,7 @@ export class SwinForImageClassification {
     return Array.isArray(images) ? results : (results[0] as Classification[]);
   }
 
-  /** Ends the engine, where the model made it. */
+  /** Frees the weights behind the calls made so far, and ends the engine if the model made it. Later calls reject. */
   dispose(): Promise<void> {
     return this.swin.dispose();
   }

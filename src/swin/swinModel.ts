@@ -1,7 +1,7 @@
-import type { WindowAttention } from '../attention/windowAttention.js';
+import type { WindowAttention } from '../attention/interface.js';
 import type { Tensor, TensorLike } from '../tensor/tensor.js';
 import type { SwinConfig } from './config.js';
-import { type CreateAttention, LoadedSwin, type PretrainedOptions, type SwinOptions } from './loadedSwin.js';
+import { LoadedSwin, type PretrainedOptions, type SwinForwardOptions, type SwinOptions } from './loadedSwin.js';
 import { collected, loadPretrained, type PretrainedSource } from './pretrained.js';
 import type { TimmConfig } from './timmConfig.js';
 
@@ -19,10 +19,7 @@ export interface SwinModelOutput {
  * `DonutSwinModel`.
  */
 export class SwinModel {
-  /** Makes the engine where none is given; every entry point has its own way to get at the kernels. */
-  protected static createAttention: CreateAttention;
-
-  protected constructor(private readonly swin: LoadedSwin) {}
+  private constructor(private readonly swin: LoadedSwin) {}
 
   /**
    * Loads a model in Hugging Face's layout from a directory, a base URL, or `{ config, weights }`; what surrounds the
@@ -43,7 +40,7 @@ export class SwinModel {
     config: SwinConfig | TimmConfig,
     { attention }: SwinOptions = {},
   ): Promise<SwinModel> {
-    return new this(await LoadedSwin.create(tensors, config, 'model', attention, this.createAttention));
+    return new this(await LoadedSwin.create(tensors, config, 'model', attention));
   }
 
   /** The engine that runs the attention. */
@@ -55,11 +52,8 @@ export class SwinModel {
    * The last stage of `pixelValues` `[B, C, H, W]`, any H and W that upstream takes. Rejects with TypeError for what is
    * no float tensor, with RangeError for another number of channels.
    */
-  async forward(
-    pixelValues: TensorLike,
-    options: { readonly hiddenStates?: boolean | undefined } = {},
-  ): Promise<SwinModelOutput> {
-    const { lastHiddenState, poolerOutput, hiddenStates } = await this.swin.forward(pixelValues, options.hiddenStates);
+  async forward(pixelValues: TensorLike, options: SwinForwardOptions = {}): Promise<SwinModelOutput> {
+    const { lastHiddenState, poolerOutput, hiddenStates } = await this.swin.forward(pixelValues, options);
     return {
       lastHiddenState: lastHiddenState as Tensor<Float32Array>,
       poolerOutput: poolerOutput as Tensor<Float32Array>,
@@ -67,7 +61,7 @@ export class SwinModel {
     };
   }
 
-  /** Ends the engine, where the model made it. */
+  /** Frees the weights behind the calls made so far, and ends the engine if the model made it. Later calls reject. */
   dispose(): Promise<void> {
     return this.swin.dispose();
   }

@@ -1,14 +1,29 @@
-import { type FloatType, product, type TensorLike } from './tensor.js';
+import { type FloatData, type FloatType, isArray, product, type TensorLike } from './tensor.js';
 
-// Float16Array exists from Node 24 on; TypeScript's lib for Node 20 does not know it.
-const Float16ArrayIfAny = (globalThis as { Float16Array?: new (length: number) => object }).Float16Array;
+/**
+ * A float tensor that was checked. It keeps the tensor itself and reads its elements when they are asked for, so that a
+ * call may wait while memory grows and views of it are made anew.
+ */
+export interface CheckedTensor extends TensorLike {
+  readonly type: FloatType;
+  /** The tensor that was given. */
+  readonly source: TensorLike;
+  /** The elements; half-precision ones as bits. @throws TypeError or RangeError where they are no longer what was checked. */
+  readonly data: FloatData;
+}
 
 /** How an argument is shown in an error: short, and never the elements. */
 export function describe(value: unknown): string {
   if (value === null || value === undefined || typeof value === 'boolean') return String(value);
   if (typeof value === 'string') return JSON.stringify(value.slice(0, 64));
   if (typeof value === 'number' || typeof value === 'bigint') return String(value);
+  if (typeof value === 'symbol') return String(value);
   if (Array.isArray(value)) return `[${value.slice(0, 8).map(describe).join(', ')}${value.length > 8 ? ', …' : ''}]`;
+  return tagOf(value);
+}
+
+/** What an object is called, whatever realm made it: `Float32Array`, `URL`, `WebAssembly.Module`. */
+export function tagOf(value: unknown): string {
   return Object.prototype.toString.call(value).slice(8, -1);
 }
 
@@ -18,12 +33,13 @@ export function message(name: string, expected: string, got: string): string {
 }
 
 /**
- * Checks that `value` is a float tensor with `data.length === product(dims)` and returns it with its type filled in.
+ * Checks that `value` is a float tensor with `data.length === product(dims)`.
  * @throws TypeError for something that is no tensor or no float type; RangeError for bad dims or length.
  */
-export function checkTensor(name: string, value: unknown): TensorLike & { readonly type: FloatType } {
+export function checkTensor(name: string, value: unknown): CheckedTensor {
   if (typeof value !== 'object' || value === null)
     throw new TypeError(message(name, 'a tensor { data, dims }', describe(value)));
+  const source = value as TensorLike;
   const { data, dims, type } = value as Partial<TensorLike>;
   if (!Array.isArray(dims)) throw new TypeError(message(`${name}.dims`, 'an array of integers', describe(dims)));
   for (const dim of dims) {
@@ -31,13 +47,20 @@ export function checkTensor(name: string, value: unknown): TensorLike & { readon
     if (!Number.isSafeInteger(dim) || dim < 0)
       throw new RangeError(message(`${name}.dims`, 'integers ≥ 0', describe(dims)));
   }
-  const checked = { data: checkData(name, data, type), dims, type: floatType(name, data, type) };
-  if (checked.data.length !== product(dims)) {
-    throw new RangeError(
-      message(`${name}.data`, `${product(dims)} elements for dims [${dims.join(', ')}]`, describe(checked.data.length)),
-    );
-  }
-  return checked;
+  const checkedType = floatType(name, data, type);
+  checkLength(name, data as FloatData, dims);
+  return {
+    source,
+    dims: [...dims],
+    type: checkedType,
+    get data() {
+      const { data } = source;
+      if (floatType(name, data, type) !== checkedType) {
+        throw new TypeError(message(`${name}.data`, `${checkedType} as when it was checked`, describe(data)));
+      }
+      return checkLength(name, data as FloatData, this.dims);
+    },
+  };
 }
 
 /**
@@ -49,7 +72,7 @@ export function checkDims(
   value: unknown,
   legend: string,
   expected: readonly (number | undefined)[],
-): TensorLike & { readonly type: FloatType } {
+): CheckedTensor {
   const tensor = checkTensor(name, value);
   const fits =
     tensor.dims.length === expected.length && expected.every((e, i) => e === undefined || e === tensor.dims[i]);
@@ -91,29 +114,41 @@ export function checkObject(name: string, value: unknown): Record<string, unknow
   return value as Record<string, unknown>;
 }
 
-/** A Float16Array is read through its bits, so that everything below knows one half-precision form only. */
-function checkData(name: string, data: unknown, type: unknown): Float32Array | Float64Array | Uint16Array {
-  if (data instanceof Float32Array || data instanceof Float64Array) return data;
-  if (data instanceof Uint16Array && (type === 'float16' || type === 'bfloat16')) return data;
-  if (Float16ArrayIfAny && data instanceof Float16ArrayIfAny) {
-    const view = data as unknown as Uint16Array;
-    return new Uint16Array(view.buffer, view.byteOffset, view.length);
+/** @throws TypeError for a key that is none of `known`: a misspelt name would be ignored. */
+export function checkKeys(name: string, value: object, known: readonly string[]): void {
+  const unknown = Object.keys(value).find((key) => !known.includes(key));
+  if (unknown !== undefined) throw new TypeError(message(name, `keys of ${known.join(', ')}`, describe(unknown)));
+}
+
+/** The elements, half-precision ones as bits. @throws RangeError for another number of them than `dims` say. */
+function checkLength(name: string, data: FloatData, dims: readonly number[]): FloatData {
+  if (data.length !== product(dims)) {
+    const expected = `${product(dims)} elements for dims [${dims.join(', ')}]`;
+    throw new RangeError(message(`${name}.data`, expected, describe(data.length)));
   }
-  const expected =
-    data instanceof Uint16Array
-      ? 'type "float16" or "bfloat16" beside a Uint16Array'
-      : 'a Float32Array, Float64Array, Float16Array or Uint16Array of half-precision bits';
-  throw new TypeError(
-    message(`${name}.data`, expected, describe(data instanceof Uint16Array ? `type ${describe(type)}` : data)),
-  );
+  // A Float16Array is read through its bits, so that everything below knows one half-precision form only.
+  return isArray(data, 'Float16Array') ? new Uint16Array(data.buffer, data.byteOffset, data.length) : data;
 }
 
 function floatType(name: string, data: unknown, type: unknown): FloatType {
-  const natural: FloatType | undefined =
-    data instanceof Float32Array ? 'float32' : data instanceof Float64Array ? 'float64' : undefined;
-  if (data instanceof Uint16Array) return type as FloatType;
-  const own = natural ?? 'float16';
-  if (type !== undefined && type !== own)
+  if (isArray(data, 'Uint16Array')) {
+    if (type === 'float16' || type === 'bfloat16') return type;
+    const expected = 'type "float16" or "bfloat16" beside a Uint16Array';
+    throw new TypeError(message(`${name}.data`, expected, `type ${describe(type)}`));
+  }
+  const own = (
+    [
+      ['Float32Array', 'float32'],
+      ['Float64Array', 'float64'],
+      ['Float16Array', 'float16'],
+    ] as const
+  ).find(([array]) => isArray(data, array))?.[1];
+  if (!own) {
+    const expected = 'a Float32Array, Float64Array, Float16Array or Uint16Array of half-precision bits';
+    throw new TypeError(message(`${name}.data`, expected, describe(data)));
+  }
+  if (type !== undefined && type !== own) {
     throw new TypeError(message(`${name}.type`, `"${own}" for its array`, describe(type)));
+  }
   return own;
 }

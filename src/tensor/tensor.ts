@@ -16,6 +16,9 @@ export type DType =
   | 'uint64'
   | 'bool';
 
+/** Arrays of float elements; a Float16Array is taken as the Uint16Array of its bits. */
+export type FloatData = Float32Array | Float64Array | Uint16Array;
+
 /** Arrays that can hold a tensor's elements. */
 export type TensorData =
   | Float32Array
@@ -70,24 +73,38 @@ export function float32Tensor(
   return { data, dims, type: 'float32' };
 }
 
+/** Names of the typed arrays that hold floats or their bits, and those arrays. */
+interface FloatArrays {
+  readonly Float32Array: Float32Array;
+  readonly Float64Array: Float64Array;
+  readonly Uint16Array: Uint16Array;
+  /** From Node 24 on; TypeScript's lib for Node 20 does not know it. */
+  readonly Float16Array: Uint16Array;
+}
+
+/** Whether `data` is a typed array of that name, whatever realm made it. */
+export function isArray<N extends keyof FloatArrays>(data: unknown, name: N): data is FloatArrays[N] {
+  return ArrayBuffer.isView(data) && (data as Partial<Float32Array>)[Symbol.toStringTag] === name;
+}
+
 /** The elements as float64, exactly; the array itself when it already is a `Float64Array`. */
 export function toFloat64(tensor: TensorLike): Float64Array {
   const { data } = tensor;
-  if (data instanceof Float64Array) return data;
+  if (isArray(data, 'Float64Array')) return data;
   return widen(tensor, new Float64Array(data.length));
 }
 
 /** The elements as float32, rounded to nearest; the array itself when it already is a `Float32Array`. */
 export function toFloat32(tensor: TensorLike): Float32Array {
   const { data } = tensor;
-  if (data instanceof Float32Array) return data;
+  if (isArray(data, 'Float32Array')) return data;
   return widen(tensor, new Float32Array(data.length));
 }
 
 /** Writes elements `[start, start + target.length)` of a checked float tensor into `target`. */
 export function widen<T extends Float32Array | Float64Array>(tensor: TensorLike, target: T, start = 0): T {
   const { data, type } = tensor;
-  if (data instanceof Uint16Array) {
+  if (isArray(data, 'Uint16Array')) {
     const decode = type === 'bfloat16' ? bfloat16ToNumber : float16ToNumber;
     for (let i = 0; i < target.length; i++) target[i] = decode(data[start + i] as number);
   } else {

@@ -1,2 +1,0 @@
-export { createWindowAttention } from './attention/createWindowAttention.workerd.js';
-export type * from './index.js';
