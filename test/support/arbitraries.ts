@@ -90,7 +90,6 @@ export const imageProblem = fc
     const qkv = type === 'float32' ? exact : float64ToHalf(exact, type);
     return {
       qkv,
-      shortestRow: shortestRow(toFloat64(qkv), headDim),
       numHeads,
       ...options,
       shiftSize: [shift[0] % Wh, shift[1] % Ww] as [number, number],
