@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { float32Tensor, product, type Tensor, toFloat64 } from '../../src/tensor/tensor.js';
+import { float32Tensor, product, type Tensor } from '../../src/tensor/tensor.js';
 import { float64ToHalf } from './half.js';
 
 /** Numbers of a seeded stream (mulberry32), from −1 to 1. */
