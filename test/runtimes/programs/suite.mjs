@@ -2,6 +2,7 @@
 import { createWindowAttention } from 'flash-window-attention';
 import { readSafetensors } from 'flash-window-attention/safetensors';
 import { SwinForImageClassification } from 'flash-window-attention/swin';
+import { checkImages } from './images.mjs';
 
 /** Error allowed beside the golden values, relative to the largest of them. */
 const TOLERANCE = { o: 1e-6, dQ: 1e-5, dK: 1e-5, dV: 1e-5, dBias: 1e-5, dLogitScale: 1e-4 };
@@ -47,6 +48,7 @@ export async function suite(files) {
     results.push({ options, backend, threads, simd, cases: cases.length, worst, digest: await digest(bits) });
     await attention.dispose();
   }
+  if (results.some(({ simd }) => simd === 'simd')) await checkImages();
   return results;
 }
 
