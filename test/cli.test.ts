@@ -88,6 +88,37 @@ describe('classify', () => {
     expect((await cli('classify', path('empty'))).stderr).toMatch(/expected PNG, JPEG or WebP files/);
   });
 
+  it('says the same of many images in one thread and in three, in their order', async () => {
+    await mkdir(path('many'));
+    const sides = [32, 40, 57, 64, 90];
+    for (let i = 0; i < 23; i++) {
+      const side = sides[i % sides.length] as number;
+      const data = Uint8Array.from({ length: 3 * side * side }, (_, at) => (at * (i + 3) * 7919) >> 8);
+      const name = `${i}`.padStart(2, '0');
+      if (i % 7 === 3) await writeFile(path(`many/${name}.jpg`), 'damaged');
+      else
+        await writeFile(path(`many/${name}.png`), encode({ width: side, height: side, data, channels: 3, depth: 8 }));
+    }
+    const runs = [];
+    for (const threads of ['1', '3']) {
+      const { code, stdout, stderr } = await cli('classify', path('many'), '--threads', threads, '--json');
+      const { images } = JSON.parse(stdout);
+      runs.push([
+        code,
+        stderr,
+        images.map(({ image, classes }: { image: string; classes: object[] }) => [image, classes]),
+      ]);
+    }
+    expect(runs[0]?.[2]).toHaveLength(20);
+    expect(runs[1]).toEqual(runs[0]);
+  });
+
+  it('refuses images of more pixels than the option says', async () => {
+    const { code, stderr } = await cli('classify', CAT, '--max-pixels', '1000');
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/chelsea.png: expected an image of at most 1000 pixels .*, got a png file of 451 × 300/);
+  });
+
   it.each([
     ['a text', 'hello', /bad: expected a PNG, JPEG or WebP file/],
     ['a damaged PNG', Buffer.from('89504e470d0a1a0a00', 'hex'), /expected a PNG file up to its chunk IEND/],

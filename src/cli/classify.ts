@@ -2,12 +2,20 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createWindowAttention } from '../attention/createWindowAttention.js';
-import { type Classification, SwinForImageClassification } from '../swin/index.js';
-import { readImage } from './image.js';
+import { checkConfig } from '../swin/config.js';
+import { SwinForImageClassification } from '../swin/index.js';
+import { type Classification, likeliest } from '../swin/scores.js';
+import { MAX_BATCH, stackedImages } from '../swin/stackedImages.js';
+import type { Tensor } from '../tensor/tensor.js';
+import { PixelPool } from './pixelPool.js';
+import { pixelReader, type ReadPixels } from './pixelReader.js';
 import { UsageError } from './usageError.js';
 import { verifiedAttention } from './verifiedAttention.js';
 
 const EMBEDDED_MODEL = new URL('../../models/swin-cifar10/', import.meta.url);
+
+/** Images that threads compute at once: one alone gives two threads too few parts. */
+const BATCH = 8;
 
 export interface ClassifyOptions {
   readonly model?: string;
@@ -16,6 +24,8 @@ export interface ClassifyOptions {
   readonly threads?: number;
   /** Classify the centre square of each image, as models trained on square pictures expect. */
   readonly square?: boolean;
+  /** Refuse images of more pixels. */
+  readonly maxPixels?: number;
   readonly verify?: boolean;
 }
 
@@ -53,20 +63,38 @@ export async function classify(paths: readonly string[], options: ClassifyOption
   const verified = options.verify ? verifiedAttention(attention) : undefined;
   const verifiedModel = verified && (await SwinForImageClassification.fromPretrained(source, verified));
 
-  async function* images(): AsyncGenerator<ClassifiedImage | FailedImage> {
-    for (const image of files) {
-      try {
-        const decoded = await readImage(image);
-        const start = performance.now();
-        const classes = await model.classify(decoded, { topK: options.top, square: options.square });
-        const milliseconds = performance.now() - start;
-        await verifiedModel?.classify(decoded, { square: options.square });
-        yield { image, classes, milliseconds, ...(verified && { largestError: verified.takeLargestError() }) };
-      } catch (error) {
-        yield { image, error: (error as Error).message };
-      }
+  const { config, preprocessorConfig } = model;
+  const { isSingleLabel, labels } = checkConfig(config);
+  const { threads } = attention;
+  const { square, maxPixels } = options;
+  const pixelOptions = { config, preprocessorConfig, square, maxPixels };
+  const pool = threads > 1 && files.length > 1 ? new PixelPool(threads, pixelOptions) : undefined;
+  const read = pool ? pool.read : pixelReader(pixelOptions);
+  const batchSize = pool ? BATCH : 1;
+
+  async function* classified(batch: readonly ReadImage[]): AsyncGenerator<ClassifiedImage> {
+    const start = performance.now();
+    const pixels = stackedImages(batch.map((image) => image.pixels));
+    const { logits } = await model.forward(pixels);
+    const milliseconds = (performance.now() - start) / batch.length;
+    await verifiedModel?.forward(pixels);
+    for (const [i, { image }] of batch.entries()) {
+      const own = logits.data.subarray(i * labels.length, (i + 1) * labels.length);
+      const classes = likeliest(own, labels, isSingleLabel, options.top);
+      yield { image, classes, milliseconds, ...(verified && { largestError: verified.takeLargestError() }) };
     }
-    await attention.dispose();
+  }
+
+  async function* images(): AsyncGenerator<ClassifiedImage | FailedImage> {
+    try {
+      for await (const batch of batches(readAhead(files, read, pool ? 2 * threads + batchSize : 1), batchSize)) {
+        if ('error' in batch) yield batch;
+        else yield* classified(batch);
+      }
+    } finally {
+      await pool?.dispose();
+      await attention.dispose();
+    }
   }
   return {
     model: options.model ?? fileURLToPath(EMBEDDED_MODEL).replace(/^.*\/models\//, 'models/'),
@@ -75,6 +103,57 @@ export async function classify(paths: readonly string[], options: ClassifyOption
     count: files.length,
     images: images(),
   };
+}
+
+/** An image that has been read. */
+interface ReadImage {
+  readonly image: string;
+  readonly pixels: Tensor<Float32Array>;
+}
+
+/** Images in their order, of which `ahead` are being read at a time. */
+async function* readAhead(
+  files: readonly string[],
+  read: ReadPixels,
+  ahead: number,
+): AsyncGenerator<ReadImage | FailedImage> {
+  const readOne = async (image: string): Promise<ReadImage | FailedImage> => {
+    try {
+      return { image, pixels: await read(image) };
+    } catch (error) {
+      return { image, error: (error as Error).message };
+    }
+  };
+  const pending: Promise<ReadImage | FailedImage>[] = [];
+  for (let next = 0; next < files.length || pending.length > 0; ) {
+    while (pending.length < ahead && next < files.length) pending.push(readOne(files[next++] as string));
+    yield (await pending.shift()) as ReadImage | FailedImage;
+  }
+}
+
+/** Images of one size together, at most `size` of them. */
+async function* batches(
+  images: AsyncIterable<ReadImage | FailedImage>,
+  size: number,
+): AsyncGenerator<ReadImage[] | FailedImage> {
+  let batch: ReadImage[] = [];
+  for await (const image of images) {
+    const [first] = batch;
+    const fits =
+      'pixels' in image &&
+      (!first || first.pixels.dims.every((length, axis) => length === image.pixels.dims[axis])) &&
+      (batch.length + 1) * image.pixels.data.length <= MAX_BATCH;
+    if (first && !fits) {
+      yield batch;
+      batch = [];
+    }
+    if (!('pixels' in image)) yield image;
+    else if (batch.push(image) === size) {
+      yield batch;
+      batch = [];
+    }
+  }
+  if (batch.length > 0) yield batch;
 }
 
 /** The image itself, or the PNG, JPEG and WebP files of a directory in their order. */

@@ -33,6 +33,7 @@ program
   .option('--model <directory>', "a model in Hugging Face's layout (default: the embedded CIFAR-10 classifier)")
   .option('--top <n>', 'labels to print', integer(1), 5)
   .option('--square', 'classify the centre square of each image')
+  .option('--max-pixels <n>', 'refuse images of more pixels (default: 100,000,000)', integer(1))
   .option('--verify', 'repeat the attention by the float64 reference and print the largest error')
   .option('--threads <n>', 'threads, 0 for one a core', integer(0))
   .addOption(backend())

@@ -2,13 +2,14 @@ import type { WindowAttention } from '../attention/interface.js';
 import type { RawImage } from '../image/rawImage.js';
 import type { CallOptions } from '../tensor/abortSignal.js';
 import { checkInteger } from '../tensor/check.js';
-import { float32Tensor, type Tensor, type TensorLike } from '../tensor/tensor.js';
+import type { Tensor, TensorLike } from '../tensor/tensor.js';
 import { checkConfig, type SwinConfig } from './config.js';
 import { LoadedSwin, type PretrainedOptions, type SwinForwardOptions, type SwinOptions } from './loadedSwin.js';
 import { type PreprocessOptions, preprocess } from './preprocess.js';
 import { checkPreprocessor, type Preprocessor, type PreprocessorConfig } from './preprocessor.js';
 import { collected, loadPretrained, type PretrainedSource } from './pretrained.js';
 import { type Classification, likeliest } from './scores.js';
+import { MAX_BATCH, stackedImages } from './stackedImages.js';
 import type { TimmConfig } from './timmConfig.js';
 
 export interface SwinOutput {
@@ -23,14 +24,15 @@ export interface ClassifyOptions extends PreprocessOptions, CallOptions {
   readonly topK?: number | undefined;
 }
 
-/** Most pixel values of a batch: 13 images of 224 × 224. More would cost memory and gain no speed. */
-const MAX_BATCH = 2 ** 21;
-
 /** A Swin image classifier. Source: Liu et al. 2021; transformers, `SwinForImageClassification`. */
 export class SwinForImageClassification {
   private constructor(
     private readonly swin: LoadedSwin,
     private readonly preprocessor: Preprocessor,
+    /** `config.json` as it was given. */
+    readonly config: SwinConfig | TimmConfig,
+    /** What images are preprocessed by: `preprocessor_config.json`, or what timm's config says of it. */
+    readonly preprocessorConfig: PreprocessorConfig | undefined,
   ) {}
 
   /**
@@ -66,7 +68,7 @@ export class SwinForImageClassification {
   ): Promise<SwinForImageClassification> {
     const preprocessor = checkPreprocessor(preprocessorConfig, checkConfig(config));
     const swin = await LoadedSwin.create(tensors, config, 'classifier', attention);
-    return new this(swin, preprocessor);
+    return new this(swin, preprocessor, config, preprocessorConfig);
   }
 
   /** The engine that runs the attention. */
@@ -112,7 +114,7 @@ export class SwinForImageClassification {
     const { isSingleLabel, labels } = this.swin.architecture;
     const results: Classification[][] = [];
     const run = async (batch: readonly Tensor<Float32Array>[]) => {
-      const { logits } = await this.forward(stacked(batch), { signal: options.signal });
+      const { logits } = await this.forward(stackedImages(batch), { signal: options.signal });
       for (let i = 0; i < batch.length; i++) {
         const own = logits.data.subarray(i * labels.length, (i + 1) * labels.length);
         results.push(likeliest(own, labels, isSingleLabel, topK));
@@ -137,15 +139,4 @@ export class SwinForImageClassification {
   dispose(): Promise<void> {
     return this.swin.dispose();
   }
-}
-
-/** Images `[1, C, H, W]` of one size, as one batch. */
-function stacked(images: readonly Tensor<Float32Array>[]): Tensor<Float32Array> {
-  const [first] = images as [Tensor<Float32Array>];
-  if (images.length === 1) return first;
-  const batch = float32Tensor([images.length, ...first.dims.slice(1)]);
-  images.forEach(({ data }, i) => {
-    batch.data.set(data, i * data.length);
-  });
-  return batch;
 }
