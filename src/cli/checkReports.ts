@@ -1,4 +1,4 @@
-import { HISTOGRAM, type Verdict } from '../oracle/checkCase.js';
+import { HISTOGRAM, type Verdict } from '../oracle/verdict.js';
 import type { CheckedCase, CheckResult } from './check.js';
 
 /** Forms of a report, by the name that `--format` takes. */

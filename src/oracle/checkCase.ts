@@ -1,20 +1,20 @@
-import { type AttentionArgs, checkAttentionArgs, checkAttentionBackwardArgs } from '../arguments/attentionArgs.js';
-import { windowAttention } from '../reference/windowAttention.js';
-import { windowAttentionBackward } from '../reference/windowAttentionBackward.js';
-import { checkObject, checkOneOf, describe, message } from '../tensor/check.js';
-import { float64Tensor, type Tensor, type TensorLike, toFloat64 } from '../tensor/tensor.js';
-import { absoluteError, type Comparison, compare } from './compare.js';
+import type { AttentionArgs } from '../arguments/attentionArgs.js';
+import { checkFinite, checkObject, checkOneOf, message } from '../tensor/check.js';
+import type { TensorLike } from '../tensor/tensor.js';
 import {
   IMAGE_OUTPUT_NAMES,
   type ImageCaseActuals,
   type ImageCaseInputs,
   type ImageOutputName,
-  imageOutputs,
+  imageCase,
   isImageCase,
-  windowsOfCase,
 } from './imageCase.js';
-import { type Precision, ROUNDINGS } from './precision.js';
-import { type RoundedOutputs, roundedWindowAttention } from './roundedWindowAttention.js';
+import { type Allowed, type Judged, joinJudged } from './judgeWindows.js';
+import { checkNames } from './names.js';
+import { PRECISIONS, type Precision } from './precision.js';
+import { sourceOf, type TensorSource } from './tensorSource.js';
+import type { Verdict } from './verdict.js';
+import { type JudgedCase, windowCase } from './windowCase.js';
 
 /** Inputs of a case: those of `forward`, and dO where gradients are to be checked. */
 export interface CaseInputs extends Omit<AttentionArgs, 'out'> {
@@ -28,20 +28,13 @@ export type CaseActuals = { readonly [name in WindowOutputName]?: TensorLike | u
 /** Tensors that a verdict may be on. */
 export type OutputName = WindowOutputName | ImageOutputName;
 
-/** Verdict on one tensor. */
-export interface Verdict extends Comparison {
-  /** `max|naive in that precision − truth|`, the yardstick. */
-  readonly naiveError: number;
-  /** `maxAbsError / naiveError`; 0 where both are 0. */
-  readonly ratio: number;
-  /** `2 · naiveError + floor`, the bound of `maxAbsError`. */
-  readonly tolerance: number;
-  /** Elements by their error: none, then up to each of `HISTOGRAM` times the tolerance, then beyond the last. */
-  readonly histogram: readonly number[];
+export interface CheckOptions {
+  /** Precision that the kernel computes in; float32 by default. */
+  readonly dtype?: Precision | undefined;
+  /** Instead of the rule: `|actual − truth| ≤ atol + rtol · |truth|`; either alone takes 0 for the other. */
+  readonly atol?: number | undefined;
+  readonly rtol?: number | undefined;
 }
-
-/** Bounds of a verdict's histogram, times the tolerance. */
-export const HISTOGRAM = [1e-3, 1e-2, 1e-1, 1, 10] as const;
 
 export interface CaseReport {
   readonly pass: boolean;
@@ -49,102 +42,90 @@ export interface CaseReport {
   readonly tensors: { readonly [name in OutputName]?: Verdict };
 }
 
-const FORWARD: readonly string[] = ['o', 'lse'];
+const INPUT_NAMES = ['q', 'k', 'v', 'bias', 'mask', 'scale', 'logitScale', 'dO'] as const;
+const IMAGE_TENSORS = ['qkv', 'relativePositionBias', 'logitScale', 'paddingQkv', 'dO'] as const;
+const IMAGE_OPTIONS = ['numHeads', 'windowSize', 'shiftSize', 'scale', 'rollBeforePadding', 'alwaysShift'] as const;
 
 /**
  * Judges a kernel's outputs against the float64 truth by FlashAttention's rule,
- * `max|actual − truth| ≤ 2 · max|naive − truth| + floor`, naive being a plain kernel in `dtype` and the floor one
- * rounding of the largest expected value. Where the naive kernel overflows, the actual need only do no worse.
+ * `max|actual − truth| ≤ 2 · max|naive − truth| + floor`, naive being a plain kernel in `dtype`: the worse of two orders, one
+ * operation after the other and fused. The floor is one rounding of the largest expected value, and more where the naive
+ * kernel is nearly exact by luck: what the magnitudes of its sums let expect of another one. The rule also holds for every
+ * window, head, row and column by itself. Elements where the truth or the naive kernel is not finite are judged apart: they
+ * must be what either of them is.
  *
  * `inputs`: as `forward` takes them, dO beside them for gradients; `actuals`: `o`, `lse`, `dQ`, `dK`, `dV`, `dBias`,
  * `dLogitScale`, at least one. Or `inputs` as `shiftedWindowAttention` takes them (`qkv`, `numHeads`, …), `actuals`: `o`
  * `[B, Himg, Wimg, C]`, `dQkv`, `dRelativePositionBias`, `dLogitScale`.
  * Source: Dao-AILab/flash-attention, tests/test_flash_attn.py.
- * @throws TypeError for what is no tensor, no `dO` beside a gradient or an unknown dtype; RangeError for sizes that
- * disagree or no actual at all.
+ * @throws TypeError for what is no tensor, an unknown name, no `dO` beside a gradient or an unknown dtype; RangeError for
+ * sizes that disagree, a negative tolerance or no actual at all.
  */
 export function checkCase(
   inputs: CaseInputs | ImageCaseInputs,
   actuals: CaseActuals | ImageCaseActuals,
-  options: { readonly dtype?: Precision | undefined } = {},
+  options: CheckOptions = {},
 ): CaseReport {
   checkObject('inputs', inputs);
-  const given = checkObject('actuals', actuals);
-  const dtype = checkOneOf('dtype', options.dtype ?? 'float32', Object.keys(ROUNDINGS) as Precision[]);
-  const known: readonly OutputName[] = isImageCase(inputs) ? IMAGE_OUTPUT_NAMES : OUTPUT_NAMES;
-  const names = known.filter((name) => given[name] !== undefined);
-  if (names.length === 0) throw new RangeError(message('actuals', `one of ${known.join(', ')}`, 'none'));
-  const withGradients = names.some((name) => !FORWARD.includes(name));
-  const { truths, naive } = isImageCase(inputs)
-    ? imageYardsticks(inputs, withGradients, dtype)
-    : yardsticks(inputs, withGradients, dtype);
-  const tensors: { [name in OutputName]?: Verdict } = {};
-  for (const name of names) {
-    const truth = truths[name];
-    if (!truth)
-      throw new RangeError(message(`actuals.${name}`, `no ${name} without the input that it belongs to`, name));
-    tensors[name] = judge(given[name] as TensorLike, truth, naive[name] as Float64Array, ROUNDINGS[dtype].epsilon);
+  const given = checkObject('actuals', actuals) as { readonly [name: string]: TensorLike | undefined };
+  checkNames('options', checkObject('options', options), ['dtype', 'atol', 'rtol']);
+  const dtype = checkOneOf('dtype', options.dtype ?? 'float32', PRECISIONS);
+  const judging = { dtype, allowed: allowedBy(options) };
+  const isImage = isImageCase(inputs);
+  const known: readonly OutputName[] = isImage ? IMAGE_OUTPUT_NAMES : OUTPUT_NAMES;
+  checkNames('actuals', given, known);
+  checkNames('inputs', inputs, isImage ? [...IMAGE_TENSORS, ...IMAGE_OPTIONS] : INPUT_NAMES);
+  if (known.every((name) => given[name] === undefined)) {
+    throw new RangeError(message('actuals', `one of ${known.join(', ')}`, 'none'));
   }
-  return { pass: names.every((name) => tensors[name]?.pass), dtype, tensors };
+  const sources = sourcesOf(given, known, 'actuals.');
+  const judged = isImage
+    ? imageCase({ inputs: sourcesOf(inputs, IMAGE_TENSORS), options: imageOptions(inputs), actuals: sources }, judging)
+    : windowCase({ inputs: sourcesOf(inputs, INPUT_NAMES), scale: inputs.scale, actuals: sources }, judging);
+  return reportOf(judged, judgeAll(judged), dtype);
 }
 
-interface Yardsticks {
-  readonly truths: { readonly [name in OutputName]?: Tensor };
-  readonly naive: { readonly [name in OutputName]?: Float64Array };
+/** The arguments of an image case that are no tensors. */
+export function imageOptions(inputs: Omit<ImageCaseInputs, 'qkv'>) {
+  const {
+    qkv: _,
+    relativePositionBias: _bias,
+    logitScale: _scale,
+    paddingQkv: _padding,
+    dO: _dO,
+    ...options
+  } = inputs as ImageCaseInputs;
+  return options;
 }
 
-function yardsticks(inputs: CaseInputs, withGradients: boolean, dtype: Precision): Yardsticks {
-  return { truths: truthOf(inputs, withGradients), naive: naiveOf(inputs, withGradients, dtype) };
+/** The report on a case all of whose stretches have been judged and joined. */
+export function reportOf(judgedCase: JudgedCase, judged: Judged, dtype: Precision): CaseReport {
+  const tensors = judgedCase.verdicts(judged);
+  return { pass: Object.values(tensors).every(({ pass }) => pass), dtype, tensors };
 }
 
-function imageYardsticks(inputs: ImageCaseInputs, withGradients: boolean, dtype: Precision): Yardsticks {
-  const windows = windowsOfCase(inputs, withGradients);
-  const truths = Object.entries(truthOf(windows.inputs, withGradients)).map(
-    ([name, { data }]) => [name, data] as const,
-  );
-  const naive = imageOutputs(naiveOf(windows.inputs, withGradients, dtype), windows);
-  return {
-    truths: imageOutputs(Object.fromEntries(truths) as Record<string, Float64Array>, windows),
-    naive: Object.fromEntries(Object.entries(naive).map(([name, { data }]) => [name, data as Float64Array])),
+/** Judges stretch by stretch in this thread. */
+function judgeAll(judgedCase: JudgedCase): Judged {
+  const all = judgedCase.nothing();
+  for (let first = 0; first < judgedCase.count; first += judgedCase.stretch) {
+    const count = Math.min(judgedCase.stretch, judgedCase.count - first);
+    joinJudged(all, judgedCase.judge(first, count), judgedCase.windowsBefore(first));
+  }
+  return all;
+}
+
+/** The tolerance that options set instead of the rule. @throws RangeError for one that is negative or not finite. */
+export function allowedBy({ atol, rtol }: CheckOptions): Allowed | undefined {
+  if (atol === undefined && rtol === undefined) return undefined;
+  const check = (name: string, value: number) => {
+    if (checkFinite(name, value) < 0) throw new RangeError(message(name, 'a number ≥ 0', String(value)));
+    return value;
   };
+  return { atol: check('atol', atol ?? 0), rtol: check('rtol', rtol ?? 0) };
 }
 
-function truthOf(inputs: CaseInputs, withGradients: boolean): { [name in WindowOutputName]?: Tensor } {
-  const { dO, ...args } = inputs;
-  const forward = windowAttention(args);
-  if (!withGradients) return { ...forward };
-  if (dO === undefined) throw new TypeError(message('dO', 'a tensor beside actual gradients', describe(dO)));
-  return { ...forward, ...windowAttentionBackward({ ...args, dO }) };
-}
-
-function naiveOf(inputs: CaseInputs, withGradients: boolean, dtype: Precision): RoundedOutputs {
-  const checked =
-    withGradients && inputs.dO ? checkAttentionBackwardArgs({ ...inputs, dO: inputs.dO }) : checkAttentionArgs(inputs);
-  return roundedWindowAttention(checked, ROUNDINGS[dtype]);
-}
-
-function judge(actual: TensorLike, truth: Tensor, naive: Float64Array, epsilon: number): Verdict {
-  const naiveError = compare(float64Tensor(truth.dims, naive), truth).maxAbsError;
-  const largest = (truth.data as Float64Array).reduce(
-    (max, x) => (Number.isFinite(x) ? Math.max(max, Math.abs(x)) : max),
-    0,
-  );
-  const tolerance = 2 * naiveError + epsilon * largest;
-  const comparison = compare(actual, truth, { atol: tolerance, rtol: 0 });
-  // Where the yardstick itself is infinite, so is the tolerance.
-  const pass = comparison.maxAbsError <= tolerance;
-  const ratio = comparison.maxAbsError === 0 ? 0 : comparison.maxAbsError / naiveError;
-  return { ...comparison, pass, naiveError, ratio, tolerance, histogram: histogramOf(actual, truth, tolerance) };
-}
-
-function histogramOf(actual: TensorLike, truth: Tensor, tolerance: number): number[] {
-  const counts = new Array<number>(HISTOGRAM.length + 2).fill(0);
-  const expected = truth.data as Float64Array;
-  toFloat64(actual).forEach((value, at) => {
-    const error = absoluteError(value, expected[at] as number);
-    const bound = HISTOGRAM.findIndex((factor) => error <= factor * tolerance);
-    const bin = error === 0 ? 0 : bound < 0 ? HISTOGRAM.length + 1 : bound + 1;
-    counts[bin] = (counts[bin] as number) + 1;
-  });
-  return counts;
+function sourcesOf(tensors: object, names: readonly string[], prefix = ''): { [name: string]: TensorSource } {
+  const given = tensors as { readonly [name: string]: TensorLike | undefined };
+  const present = names.filter((name) => name !== 'scale' && given[name] !== undefined);
+  return Object.fromEntries(present.map((name) => [name, sourceOf(`${prefix}${name}`, given[name] as TensorLike)]));
 }

@@ -2,11 +2,10 @@ export {
   type CaseActuals,
   type CaseInputs,
   type CaseReport,
+  type CheckOptions,
   checkCase,
-  HISTOGRAM,
   OUTPUT_NAMES,
   type OutputName,
-  type Verdict,
   type WindowOutputName,
 } from './checkCase.js';
 export { type Comparison, compare, type Tolerance } from './compare.js';
@@ -20,6 +19,7 @@ export {
   type ImageOutputName,
 } from './imageCase.js';
 export type { WrongPlaces } from './locateErrors.js';
-export type { Precision } from './precision.js';
+export { PRECISIONS, type Precision } from './precision.js';
 export { type MatcherResult, toMatchWindowAttention } from './toMatchWindowAttention.js';
 export { makeVectors, VECTOR_KINDS, type VectorKind, type VectorOptions } from './vectors.js';
+export { HISTOGRAM, type SliceVerdict, type Verdict } from './verdict.js';

@@ -1,13 +1,13 @@
-import { roundToBfloat16, roundToFloat16 } from '../tensor/half.js';
+import { BFLOAT16, FLOAT8_E4M3FN, FLOAT8_E5M2, FLOAT16, type FloatFormat, roundTo, TF32 } from './floatFormats.js';
 
 /**
  * Precisions that a kernel may compute in and that the oracle knows how to judge. All accumulate in float32; `tf32` stores
- * float32 and multiplies matrices in TensorFloat-32, as Triton and PyTorch do on request; the half precisions store and
- * multiply in their own type.
+ * float32 and multiplies matrices in TensorFloat-32, as Triton and PyTorch do on request; the others store and multiply in
+ * their own type.
  */
-export type Precision = 'float32' | 'tf32' | 'bfloat16' | 'float16';
+export type Precision = 'float32' | 'tf32' | 'bfloat16' | 'float16' | 'float8_e4m3fn' | 'float8_e5m2';
 
-/** How a naive kernel of some precision rounds; each function rounds a float64 to the nearest representable number. */
+/** How a naive kernel of some precision rounds; each function rounds a float64 to float32 and on to its format. */
 export interface Rounding {
   /** Elements as they are loaded. */
   readonly input: (value: number) => number;
@@ -19,37 +19,32 @@ export interface Rounding {
   readonly output: (value: number) => number;
   /** Relative distance of neighbouring stored numbers. */
   readonly epsilon: number;
-}
-
-const fround = Math.fround;
-const float32 = new Float32Array(1);
-const bits = new Uint32Array(float32.buffer);
-
-/**
- * float32 with 10 explicit bits; tensor cores take float32 registers and ignore the 13 bits below. Source: PTX ISA,
- * `mma` with `.tf32`; Triton's `tl.dot` hands them over as they are.
- */
-function tf32(value: number): number {
-  float32[0] = value;
-  bits[0] = (bits[0] as number) & 0xffffe000;
-  return float32[0];
+  /** The format of operands, where it is narrower than float32. */
+  readonly operandFormat: FloatFormat | undefined;
+  /** The format of what is loaded and stored, likewise. */
+  readonly storedFormat: FloatFormat | undefined;
 }
 
 export const ROUNDINGS: Record<Precision, Rounding> = {
-  float32: { input: fround, arithmetic: fround, operand: fround, output: fround, epsilon: 2 ** -23 },
-  tf32: { input: fround, arithmetic: fround, operand: tf32, output: fround, epsilon: 2 ** -23 },
-  bfloat16: {
-    input: roundToBfloat16,
-    arithmetic: fround,
-    operand: roundToBfloat16,
-    output: roundToBfloat16,
-    epsilon: 2 ** -7,
-  },
-  float16: {
-    input: roundToFloat16,
-    arithmetic: fround,
-    operand: roundToFloat16,
-    output: roundToFloat16,
-    epsilon: 2 ** -10,
-  },
+  float32: roundingOf(undefined, undefined),
+  tf32: roundingOf(TF32, undefined),
+  bfloat16: roundingOf(BFLOAT16, BFLOAT16),
+  float16: roundingOf(FLOAT16, FLOAT16),
+  float8_e4m3fn: roundingOf(FLOAT8_E4M3FN, FLOAT8_E4M3FN),
+  float8_e5m2: roundingOf(FLOAT8_E5M2, FLOAT8_E5M2),
 };
+
+export const PRECISIONS = Object.keys(ROUNDINGS) as Precision[];
+
+function roundingOf(operandFormat: FloatFormat | undefined, storedFormat: FloatFormat | undefined): Rounding {
+  const stored = (value: number) => roundTo(storedFormat, value);
+  return {
+    input: stored,
+    arithmetic: Math.fround,
+    operand: (value) => roundTo(operandFormat, value),
+    output: stored,
+    epsilon: 2 ** -(storedFormat?.fractionBits ?? 23),
+    operandFormat,
+    storedFormat,
+  };
+}

@@ -1,0 +1,253 @@
+import type { ExactUnit, Unit } from './exactUnit.js';
+import type { Rounding } from './precision.js';
+import { exactProducts, transposeInto } from './products.js';
+
+/** Variance of a rounding to float32, relative to the number rounded: evenly spread over half a unit in the last place. */
+const ARITHMETIC = 2 ** -48 / 3;
+/** Errors of scores beyond so many deviations change no probability by more than they are counted for. */
+const DEVIATIONS = 6;
+
+/**
+ * Variances of what a right kernel's output may differ from the truth by, for one head of one window: of every element, from
+ * the magnitudes that its sums run over, in whatever order they do. A yardstick that is nearly exact by luck (equal keys,
+ * features that cancel, few elements) says nothing of another kernel's rounding; this does. To first order, and with every
+ * rounding independent and even. Arrays are overwritten by the next `run`.
+ * Source: Higham, "Accuracy and Stability of Numerical Algorithms", 3.1 and 4.2, with the statistical view of its 2.8.
+ */
+export class ExpectedRounding {
+  readonly o: Float64Array;
+  readonly lse: Float64Array;
+  readonly dQ: Float64Array;
+  readonly dK: Float64Array;
+  readonly dV: Float64Array;
+  /** Of this window's share of dBias. */
+  readonly dBias: Float64Array;
+  dLogitScale = 0;
+  /** Of an operand of a product, relative; of what is stored; of the smallest numbers, absolute. */
+  readonly #operand: number;
+  readonly #stored: number;
+  readonly #smallest: number;
+  readonly #ofScores: Float64Array;
+  readonly #ofP: Float64Array;
+  readonly #ofDP: Float64Array;
+  readonly #weights: Float64Array;
+  readonly #transposed: Float64Array;
+  readonly #squares: {
+    readonly q: Float64Array;
+    readonly k: Float64Array;
+    readonly v: Float64Array;
+    readonly dO: Float64Array;
+  };
+  readonly #columns: Float64Array;
+  readonly #shifts: Float64Array;
+  /** Roundings of a sum over D or L: those of its parts in any order, and those of a sum that grows steadily. */
+  readonly #sumD: number;
+  readonly #sumL: number;
+  readonly #growthD: number;
+  readonly #growthL: number;
+
+  constructor(
+    private readonly L: number,
+    private readonly D: number,
+    /** Windows that dBias and dLogitScale are summed over. */
+    private readonly B: number,
+    rounding: Rounding,
+    /** Whether k, v and dO are loaded as they are, without rounding. */
+    private readonly isExact: boolean,
+  ) {
+    const rows = () => new Float64Array(L * D);
+    const square = () => new Float64Array(L * L);
+    [this.o, this.dQ, this.dK, this.dV, this.#columns, this.#shifts] = [rows(), rows(), rows(), rows(), rows(), rows()];
+    [this.dBias, this.#ofScores, this.#ofP, this.#ofDP] = [square(), square(), square(), square()];
+    [this.#weights, this.#transposed] = [square(), square()];
+    this.#squares = { q: rows(), k: rows(), v: rows(), dO: rows() };
+    this.lse = new Float64Array(L);
+    const { operandFormat: operand, storedFormat: stored } = rounding;
+    // A cut errs by up to a unit in the last place, rounding by half of one.
+    this.#operand = operand ? 4 ** -(operand.fractionBits + (operand.isCut ? 0 : 1)) / 3 : 0;
+    this.#stored = stored ? 4 ** -(stored.fractionBits + 1) / 3 : ARITHMETIC;
+    // Half of the smallest subnormal number, or float32's smallest normal one, below which kernels may flush to zero.
+    this.#smallest =
+      operand && operand.minExponent > -126 ? 4 ** (operand.minExponent - operand.fractionBits - 1) : 4 ** -126;
+    [this.#sumD, this.#sumL] = [ARITHMETIC * (D / 2 + 1), ARITHMETIC * (L / 2 + 1)];
+    [this.#growthD, this.#growthL] = [(ARITHMETIC * D) / 3, ARITHMETIC * (L / 3 + 3)];
+  }
+
+  run(unit: Unit<Float64Array>, exact: ExactUnit): void {
+    const { L, D } = this;
+    const { P, S, dots, factor, o } = exact;
+    const isCosine = unit.logitScale !== undefined;
+    const { q, k, v } = this.#squares;
+    squareInto(exact.qHat, q);
+    squareInto(exact.kHat, k);
+    squareInto(unit.v, v);
+    // Unit rows and scaled queries are rounded whatever the inputs are; one rounding of q or k runs along a row or column of
+    // scores, where only D of them are independent.
+    const spread = Math.max(1, L / D);
+    const ofQ = spread * (this.#operand + (isCosine ? 4 * ARITHMETIC : ARITHMETIC));
+    const ofK = spread * ((isCosine || !this.isExact ? this.#operand : 0) + (isCosine ? 4 * ARITHMETIC : 0));
+    const ofV = this.isExact ? 0 : this.#operand;
+    const [scores, ofP, weights, transposed] = [this.#ofScores, this.#ofP, this.#weights, this.#transposed];
+    exactProducts(q, k, L, L, D, scores);
+    for (let i = 0; i < L; i++) {
+      let max = Number.NEGATIVE_INFINITY;
+      for (let j = i * L; j < (i + 1) * L; j++) max = Math.max(max, S[j] as number);
+      const lse = exact.lse[i] as number;
+      let [coherent, common] = [0, 0];
+      for (let ij = i * L; ij < (i + 1) * L; ij++) {
+        const [p, s, dot] = [P[ij] as number, S[ij] as number, dots[ij] as number];
+        const added = unit.bias || unit.mask ? s - factor * dot : 0;
+        const below = s - max;
+        const own =
+          factor * factor * ((scores[ij] as number) * (ofQ + ofK + this.#sumD) + this.#growthD * dot * dot) +
+          ARITHMETIC * (2 * s * s + 2 * added * added + 4 + 3 * below * below);
+        // A score of −∞ has no error, one of NaN is judged apart.
+        const variance = own < Number.POSITIVE_INFINITY ? own : 0;
+        scores[ij] = variance;
+        coherent += p * Math.sqrt(variance);
+        common += p * p * variance;
+      }
+      const ofLse = Number.isFinite(lse) ? ARITHMETIC * (2 * lse * lse + max * max + 4 * L) : 0;
+      this.lse[i] = coherent * coherent + ofLse;
+      let total = 0;
+      for (let ij = i * L; ij < (i + 1) * L; ij++) {
+        const p = P[ij] as number;
+        const variance = scores[ij] as number;
+        const direct = errorOfExp(p, variance);
+        const rounding = p * p * this.#operand + this.#smallest;
+        // What all scores of a row have in common cancels in P.
+        ofP[ij] =
+          (variance < 1e-4 ? p * p * (variance * Math.abs(1 - 2 * p) + common) : direct) + p * p * ofLse + rounding;
+        scores[ij] = direct;
+        total += direct;
+        weights[ij] = direct + rounding + p * p * (ofV + this.#sumL);
+      }
+      this.#columns[i] = total;
+    }
+    // Σ direct (v − o)² + Σ rest v².
+    transposeInto(unit.v, L, D, this.#shifts);
+    exactProducts(scores, this.#shifts, L, D, L, this.o);
+    transposeInto(v, L, D, this.#shifts);
+    exactProducts(weights, this.#shifts, L, D, L, this.dQ);
+    for (let at = 0; at < L * D; at++) {
+      const value = o[at] as number;
+      const total = this.#columns[Math.floor(at / D)] as number;
+      const spread = (this.dQ[at] as number) - 2 * value * (this.o[at] as number) + value * value * total;
+      this.o[at] = Math.max(0, spread) + (this.#growthL + this.#operand) * value * value;
+    }
+    if (unit.dO) this.#backward(unit, unit.dO, exact, { ofQ, ofK, ofV, transposed });
+  }
+
+  #backward(
+    _unit: Unit<Float64Array>,
+    dO: Float64Array,
+    exact: ExactUnit,
+    {
+      ofQ,
+      ofK,
+      ofV,
+      transposed,
+    }: { readonly ofQ: number; readonly ofK: number; readonly ofV: number; readonly transposed: Float64Array },
+  ): void {
+    const { L, D, B, dBias } = this;
+    const { P, dP, dS, delta, factor, o, qNorms, kNorms } = exact;
+    const [ofP, ofDP, weights, columns, scores] = [this.#ofP, this.#ofDP, this.#weights, this.#columns, this.#ofScores];
+    const { q, k, v, dO: gradients } = this.#squares;
+    squareInto(dO, gradients);
+    const ofG = this.isExact ? 0 : this.#operand;
+    for (let ij = 0; ij < L * L; ij++) weights[ij] = (ofP[ij] as number) + (P[ij] as number) ** 2 * (ofG + this.#sumL);
+    transposeInto(weights, L, L, transposed);
+    transposeInto(gradients, L, D, columns);
+    exactProducts(transposed, columns, L, D, L, this.dV);
+    addSquares(this.dV, exact.dV, this.#growthL + this.#operand);
+
+    exactProducts(gradients, v, L, L, D, ofDP);
+    const squared = factor * factor;
+    const smallest = this.#smallest * Math.max(1, 1 / (squared || 1));
+    for (let i = 0; i < L; i++) {
+      const ofRow = delta[i] as number;
+      let ofDelta = this.#growthL * ofRow * ofRow;
+      for (let at = i * D; at < (i + 1) * D; at++) {
+        ofDelta += (this.#stored + ofG + this.#sumD) * (gradients[at] as number) * (o[at] as number) ** 2;
+      }
+      for (let ij = i * L; ij < (i + 1) * L; ij++) {
+        const [p, gradient, ds] = [P[ij] as number, dP[ij] as number, dS[ij] as number];
+        const own = (ofDP[ij] as number) * (ofG + ofV + this.#sumD) + this.#growthD * gradient * gradient;
+        const apart = (gradient - ofRow) ** 2;
+        ofDelta += (scores[ij] as number) * apart + p * p * (own + (this.#sumL + this.#operand) * gradient * gradient);
+        ofDP[ij] = (ofP[ij] as number) * apart + p * p * own + (4 * ARITHMETIC + this.#operand) * ds * ds + smallest;
+      }
+      for (let ij = i * L; ij < (i + 1) * L; ij++) {
+        const [p, own, ds2] = [P[ij] as number, ofDP[ij] as number, (dS[ij] as number) ** 2];
+        // An error of delta runs along the row: (Σ p k)² ≤ Σ p k².
+        weights[ij] = squared * (own + p * ofDelta + ds2 * (ofK + this.#sumL));
+        dBias[ij] = own + p * p * ofDelta + ARITHMETIC * (B / 2 + 1) * ds2;
+        ofDP[ij] = squared * (own + p * p * ofDelta + ds2 * (ofQ + this.#sumL));
+      }
+    }
+    transposeInto(k, L, D, columns);
+    exactProducts(weights, columns, L, D, L, this.dQ);
+    transposeInto(ofDP, L, L, transposed);
+    transposeInto(q, L, D, columns);
+    exactProducts(transposed, columns, L, D, L, this.dK);
+    addSquares(this.dQ, qNorms ? exact.dQHat : exact.dQ, this.#growthL);
+    addSquares(this.dK, qNorms ? exact.dKHat : exact.dK, this.#growthL);
+    if (!qNorms || !kNorms) return;
+    this.#ofLogitScale(exact);
+    this.#throughNorms(this.dQ, exact.qHat, exact.dQHat, qNorms);
+    this.#throughNorms(this.dK, exact.kHat, exact.dKHat, kNorms);
+  }
+
+  /** Σ q̂ · dq̂ over rows and windows, or Σ dS ∘ S. */
+  #ofLogitScale({ qHat, dQHat, dS, dots, factor }: ExactUnit): void {
+    const { L, D, B } = this;
+    const ofSum = (ARITHMETIC * B * L) / 2;
+    let variance = 0;
+    for (let i = 0; i < L; i++) {
+      let along = 0;
+      for (let at = i * D; at < (i + 1) * D; at++) {
+        const [x, dx] = [qHat[at] as number, dQHat[at] as number];
+        along += x * dx;
+        variance += x * x * ((this.dQ[at] as number) + (this.#operand + this.#stored) * dx * dx);
+      }
+      variance += ofSum * along * along;
+    }
+    for (let ij = 0; ij < L * L; ij++) variance += ofSum * (factor * (dS[ij] as number) * (dots[ij] as number)) ** 2;
+    this.dLogitScale = variance;
+  }
+
+  /** `dx = (dx̂ − x̂ (x̂ · dx̂)) / ‖x‖`: what is left of dx̂ may be much smaller than it. */
+  #throughNorms(variances: Float64Array, xHat: Float64Array, dXHat: Float64Array, norms: Float64Array): void {
+    const { L, D } = this;
+    const own = this.#operand + this.#stored + 4 * ARITHMETIC;
+    for (let i = 0; i < L; i++) {
+      let [along, ofAlong] = [0, 0];
+      for (let at = i * D; at < (i + 1) * D; at++) {
+        const [x, dx] = [xHat[at] as number, dXHat[at] as number];
+        along += x * dx;
+        ofAlong += x * x * ((variances[at] as number) + (own + this.#sumD) * dx * dx);
+      }
+      const norm = norms[i] as number;
+      for (let at = i * D; at < (i + 1) * D; at++) {
+        const [x2, dx] = [(xHat[at] as number) ** 2, dXHat[at] as number];
+        const sum = (variances[at] as number) + x2 * ofAlong + own * (dx * dx + x2 * along * along);
+        variances[at] = (2 * sum) / (norm * norm);
+      }
+    }
+  }
+}
+
+/** Variance of p = exp(s − …) where s has one; where that is no small one, p may be anything up to 1. */
+function errorOfExp(p: number, variance: number): number {
+  if (variance < 1e-4) return p * p * variance;
+  const most = p * Math.expm1(Math.min(DEVIATIONS * Math.sqrt(variance), 700));
+  return Math.min(1, most / DEVIATIONS) ** 2;
+}
+
+function squareInto(x: Float64Array, out: Float64Array): void {
+  for (let at = 0; at < x.length; at++) out[at] = (x[at] as number) ** 2;
+}
+
+function addSquares(variances: Float64Array, x: Float64Array, factor: number): void {
+  for (let at = 0; at < x.length; at++) variances[at] = (variances[at] as number) + factor * (x[at] as number) ** 2;
+}

@@ -1,0 +1,310 @@
+import { absoluteError } from './compare.js';
+
+/** Largest figures of every index along an axis; each is a slice of the tensor. */
+export interface SliceMaxima {
+  readonly error: Float64Array;
+  readonly naive: Float64Array;
+  /** Variance that is expected of rounding. */
+  readonly noise: Float64Array;
+  /** Magnitude of the truth. */
+  readonly largest: Float64Array;
+}
+
+export type Axis = 'window' | 'head' | 'row' | 'column' | 'window and head';
+
+/** Everything that a verdict on one tensor needs, gathered window by window; tallies of windows apart can be joined. */
+export interface Tally {
+  readonly slices: { readonly [axis in Axis]?: SliceMaxima };
+  /** Bins of the finite errors: 128 an octave, by the upper bits of the error as a float32. */
+  readonly bins: Uint32Array;
+  /** Elements, Σ error², Σ naive², Σ truth, Σ truth², Σ actual, Σ actual², Σ actual · truth; of those judged alike. */
+  readonly sums: Float64Array;
+  error: number;
+  /** Of the plain order alone. */
+  plain: number;
+  naive: number;
+  noise: number;
+  largest: number;
+  maxRelError: number;
+  maxUlpError: number;
+  /** Flat index of the largest error; -1 before there is an element. */
+  worst: number;
+  actualAtWorst: number;
+  expectedAtWorst: number;
+  exact: number;
+  /** Elements out of the tolerance that the caller has set. */
+  beyond: number;
+  /** Elements where the truth or a naive kernel is not finite, and those of them that are wrong. */
+  nonFinite: number;
+  nonFiniteMismatches: number;
+  firstNonFinite: number;
+}
+
+export const SUM = { count: 0, error: 1, naive: 2, truth: 3, truth2: 4, actual: 5, actual2: 6, product: 7 } as const;
+const BIN_SHIFT = 16;
+const BINS = (0x7f800000 >>> BIN_SHIFT) + 1;
+/** Where one of the truth and the naive kernels is not finite, finite values may be off the others by so many roundings. */
+const APART_ROUNDINGS = 8;
+
+/** An empty tally of a tensor with so many indices along its axes. */
+export function makeTally(sizes: { readonly [axis in Axis]?: number }): Tally {
+  const slices: { [axis in Axis]?: SliceMaxima } = {};
+  for (const [axis, size] of Object.entries(sizes) as [Axis, number][]) {
+    const array = () => new Float64Array(size);
+    slices[axis] = { error: array(), naive: array(), noise: array(), largest: array() };
+  }
+  return {
+    slices,
+    bins: new Uint32Array(BINS),
+    sums: new Float64Array(8),
+    error: 0,
+    plain: 0,
+    naive: 0,
+    noise: 0,
+    largest: 0,
+    maxRelError: 0,
+    maxUlpError: 0,
+    worst: -1,
+    actualAtWorst: Number.NaN,
+    expectedAtWorst: Number.NaN,
+    exact: 0,
+    beyond: 0,
+    nonFinite: 0,
+    nonFiniteMismatches: 0,
+    firstNonFinite: -1,
+  };
+}
+
+/** Adds what `from` has gathered to `into`; the windows of `from` begin at window `first` of `into`. */
+export function joinTallies(into: Tally, from: Tally, first: number): void {
+  for (const [axis, own] of Object.entries(into.slices) as [Axis, SliceMaxima][]) {
+    const other = from.slices[axis] as SliceMaxima;
+    const heads = (into.slices.head as SliceMaxima).error.length;
+    const start = axis === 'window' ? first : axis === 'window and head' ? first * heads : 0;
+    for (let i = 0; i < other.error.length; i++) {
+      const [error, naive] = [other.error[i] as number, other.naive[i] as number];
+      raise(own, start + i, error, naive, other.noise[i] as number, other.largest[i] as number);
+    }
+  }
+  for (let i = 0; i < BINS; i++) into.bins[i] = (into.bins[i] as number) + (from.bins[i] as number);
+  for (let i = 0; i < into.sums.length; i++) into.sums[i] = (into.sums[i] as number) + (from.sums[i] as number);
+  if (from.worst >= 0 && (into.worst < 0 || from.error > into.error)) {
+    into.worst = from.worst;
+    into.actualAtWorst = from.actualAtWorst;
+    into.expectedAtWorst = from.expectedAtWorst;
+  }
+  for (const figure of ['error', 'plain', 'naive', 'noise', 'largest', 'maxRelError', 'maxUlpError'] as const) {
+    into[figure] = Math.max(into[figure], from[figure]);
+  }
+  for (const figure of ['exact', 'beyond', 'nonFinite', 'nonFiniteMismatches'] as const) into[figure] += from[figure];
+  if (into.firstNonFinite < 0) into.firstNonFinite = from.firstNonFinite;
+}
+
+/** One head of one window of a tensor, beside the truth and what the naive kernels made of it. All are (n, m). */
+export interface TallyPart {
+  readonly actual: Float64Array;
+  readonly truth: Float64Array;
+  readonly naive: Float32Array;
+  readonly otherNaive: Float32Array;
+  /** Variances that are expected of rounding. */
+  readonly noise: Float64Array;
+  /** Where the part's elements begin in the tensor. */
+  readonly at: number;
+  /** -1 where the tensor has no such axis. */
+  readonly window: number;
+  readonly head: number;
+  /** Index of this head of this window among all. */
+  readonly unit: number;
+  /** Rows below 0 are padding, which no kernel returns. */
+  readonly tokens?: Int32Array | undefined;
+}
+
+/** How elements of a tensor are stored: for units in the last place, and for overflows. */
+export interface Storage {
+  readonly precision: number;
+  readonly minExponent: number;
+  readonly epsilon: number;
+  /** What the caller allows instead of the rule. */
+  readonly allowed?: { readonly atol: number; readonly rtol: number } | undefined;
+}
+
+const single = new Float32Array(1);
+const singleBits = new Uint32Array(single.buffer);
+
+/** Adds one part to a tally. */
+export class Tallier {
+  readonly #columns: { readonly [figure in keyof SliceMaxima]: Float64Array };
+
+  constructor(
+    private readonly n: number,
+    private readonly m: number,
+    private readonly storage: Storage,
+  ) {
+    const array = () => new Float64Array(m);
+    this.#columns = { error: array(), naive: array(), noise: array(), largest: array() };
+  }
+
+  add(tally: Tally, part: TallyPart): void {
+    const { n, m } = this;
+    const { actual, truth, naive, otherNaive, noise, tokens } = part;
+    const { bins, sums } = tally;
+    const { allowed } = this.storage;
+    const [errors, naives, noises, largests] = [
+      this.#columns.error.fill(0),
+      this.#columns.naive.fill(0),
+      this.#columns.noise.fill(0),
+      this.#columns.largest.fill(0),
+    ];
+    let plain = tally.plain;
+    const unit = { error: 0, naive: 0, noise: 0, largest: 0 };
+    let [count, sumError, sumNaive, sumTruth, sumTruth2, sumActual, sumActual2, sumProduct] = [0, 0, 0, 0, 0, 0, 0, 0];
+    for (let i = 0; i < n; i++) {
+      if (tokens && (tokens[i] as number) < 0) continue;
+      let rowError = 0;
+      let rowNaive = 0;
+      let rowNoise = 0;
+      let rowLargest = 0;
+      let judged = 0;
+      for (let d = 0; d < m; d++) {
+        const at = i * m + d;
+        const t = truth[at] as number;
+        const a = actual[at] as number;
+        const own = Math.abs((naive[at] as number) - t);
+        const other = Math.abs((otherNaive[at] as number) - t);
+        const byNaive = own > other ? own : other;
+        if (!(own < Number.POSITIVE_INFINITY && other < Number.POSITIVE_INFINITY)) {
+          this.#addNonFinite(tally, part, at);
+          continue;
+        }
+        judged++;
+        const difference = a - t;
+        let error = Math.abs(difference);
+        // NaN where a number is expected.
+        if (!(error < Number.POSITIVE_INFINITY)) error = Number.POSITIVE_INFINITY;
+        const magnitude = Math.abs(t);
+        if (error === 0) tally.exact++;
+        else {
+          single[0] = error;
+          const bin = (singleBits[0] as number) >>> BIN_SHIFT;
+          bins[bin] = (bins[bin] as number) + 1;
+          if (allowed && error > allowed.atol + allowed.rtol * magnitude) tally.beyond++;
+          if (error > rowError) rowError = error;
+          if (error > (errors[d] as number)) errors[d] = error;
+          if (error > tally.error || tally.worst < 0) this.#setWorst(tally, part.at + at, error, a, t);
+          const relative = error / magnitude;
+          if (relative > tally.maxRelError) tally.maxRelError = relative;
+          if (relative * 2 ** this.storage.precision > tally.maxUlpError) {
+            tally.maxUlpError = Math.max(tally.maxUlpError, error / ulp(t, this.storage));
+          }
+        }
+        if (own > plain) plain = own;
+        if (byNaive > rowNaive) rowNaive = byNaive;
+        if (byNaive > (naives[d] as number)) naives[d] = byNaive;
+        const variance = noise[at] as number;
+        if (variance > rowNoise) rowNoise = variance;
+        if (variance > (noises[d] as number)) noises[d] = variance;
+        if (magnitude > rowLargest) rowLargest = magnitude;
+        if (magnitude > (largests[d] as number)) largests[d] = magnitude;
+        count++;
+        sumError += error * error;
+        sumNaive += own * own;
+        sumTruth += t;
+        sumTruth2 += t * t;
+        sumActual += a;
+        sumActual2 += a * a;
+        sumProduct += a * t;
+      }
+      if (judged === 0) continue;
+      raise(tally.slices.row, i, rowError, rowNaive, rowNoise, rowLargest);
+      if (rowError > unit.error) unit.error = rowError;
+      if (rowNaive > unit.naive) unit.naive = rowNaive;
+      if (rowNoise > unit.noise) unit.noise = rowNoise;
+      if (rowLargest > unit.largest) unit.largest = rowLargest;
+    }
+    for (let d = 0; d < m; d++) {
+      raise(
+        tally.slices.column,
+        d,
+        errors[d] as number,
+        naives[d] as number,
+        noises[d] as number,
+        largests[d] as number,
+      );
+    }
+    for (const [axis, index] of [
+      ['window', part.window],
+      ['head', part.head],
+      ['window and head', part.unit],
+    ] as const) {
+      raise(tally.slices[axis], index, unit.error, unit.naive, unit.noise, unit.largest);
+    }
+    tally.plain = plain;
+    tally.naive = Math.max(tally.naive, unit.naive);
+    tally.noise = Math.max(tally.noise, unit.noise);
+    tally.largest = Math.max(tally.largest, unit.largest);
+    const gathered = [count, sumError, sumNaive, sumTruth, sumTruth2, sumActual, sumActual2, sumProduct];
+    for (let i = 0; i < gathered.length; i++) sums[i] = (sums[i] as number) + (gathered[i] as number);
+  }
+
+  /** Where the truth or a naive kernel is no finite number, what one of them gives is right, to rounding. */
+  #addNonFinite(tally: Tally, { actual, truth, naive, otherNaive, at: start }: TallyPart, at: number): void {
+    const a = actual[at] as number;
+    const t = truth[at] as number;
+    const candidates = [t, naive[at] as number, otherNaive[at] as number];
+    tally.nonFinite++;
+    if (
+      candidates.some(
+        (x) =>
+          isSame(a, x) ||
+          (Number.isFinite(x) && Math.abs(a - x) <= APART_ROUNDINGS * this.storage.epsilon * Math.abs(x)),
+      )
+    )
+      return;
+    tally.nonFiniteMismatches++;
+    if (tally.firstNonFinite < 0) tally.firstNonFinite = start + at;
+    const error = absoluteError(a, t);
+    if (tally.nonFiniteMismatches === 1 && (tally.worst < 0 || error > tally.error)) {
+      this.#setWorst(tally, start + at, tally.error, a, t);
+    }
+  }
+
+  #setWorst(tally: Tally, at: number, error: number, actual: number, expected: number): void {
+    tally.error = error;
+    tally.worst = at;
+    tally.actualAtWorst = actual;
+    tally.expectedAtWorst = expected;
+  }
+}
+
+function isSame(a: number, b: number): boolean {
+  return a === b || (Number.isNaN(a) && Number.isNaN(b));
+}
+
+function raise(
+  slices: SliceMaxima | undefined,
+  index: number,
+  error: number,
+  naive: number,
+  noise: number,
+  largest: number,
+): void {
+  if (!slices || index < 0) return;
+  if (error > (slices.error[index] as number)) slices.error[index] = error;
+  if (naive > (slices.naive[index] as number)) slices.naive[index] = naive;
+  if (noise > (slices.noise[index] as number)) slices.noise[index] = noise;
+  if (largest > (slices.largest[index] as number)) slices.largest[index] = largest;
+}
+
+function ulp(value: number, { precision, minExponent }: Storage): number {
+  const exponent = value === 0 ? minExponent : Math.max(Math.floor(Math.log2(Math.abs(value))), minExponent);
+  return 2 ** (exponent - precision + 1);
+}
+
+/** Elements with an error above `bound`; those within 1% of it count as below, unless it is the largest that is. */
+export function countAbove(tally: Tally, bound: number): number {
+  single[0] = bound;
+  const boundary = (singleBits[0] as number) >>> BIN_SHIFT;
+  let count = 0;
+  for (let bin = boundary + 1; bin < BINS; bin++) count += tally.bins[bin] as number;
+  return count === 0 && tally.error > bound ? Math.max(1, tally.bins[boundary] as number) : count;
+}

@@ -1,0 +1,155 @@
+import { type Comparison, indexOf } from './compare.js';
+import { type Axis, countAbove, type SliceMaxima, SUM, type Tally } from './tally.js';
+
+/** A head, window, row or column that is judged by itself. */
+export interface SliceVerdict {
+  /** `window`, `head`, `row`, `column`, or `window and head`; behind `q`, `k` or `v` in dQkv. */
+  readonly axis: string;
+  readonly index: number;
+  readonly maxAbsError: number;
+  readonly tolerance: number;
+}
+
+/** Verdict on one tensor. */
+export interface Verdict extends Comparison {
+  /** `max|naive in that precision − truth|`, naive being one plain operation after the other. */
+  readonly naiveError: number;
+  /** `maxAbsError / naiveError`; 0 where both are 0. */
+  readonly ratio: number;
+  /** The bound of `maxAbsError`: `2 · naiveError + floor`, the floor being what a right kernel of another order may need. */
+  readonly tolerance: number;
+  /** Elements by their error: none, then up to each of `HISTOGRAM` times the tolerance, then beyond the last. */
+  readonly histogram: readonly number[];
+  /** Slices that fail the rule applied to them alone, the worst first. */
+  readonly slices: readonly SliceVerdict[];
+  /** Elements where the truth or the naive kernel is not finite, and those of them that are wrong. They widen no tolerance. */
+  readonly nonFinite: { readonly count: number; readonly mismatches: number; readonly firstIndex?: readonly number[] };
+  /** Root mean square of the error over the naive kernel's. */
+  readonly rmsRatio: number;
+  /** `‖actual − truth‖ / ‖truth‖`. */
+  readonly relativeL2: number;
+  /** Pearson's, of actual and truth. */
+  readonly correlation: number;
+  /** What makes the verdict mean little. */
+  readonly warning?: string;
+}
+
+/** Bounds of a verdict's histogram, times the tolerance. */
+export const HISTOGRAM = [1e-3, 1e-2, 1e-1, 1, 10] as const;
+
+/** Deviations of its expected rounding that a right kernel may be off by. */
+const DEVIATIONS = 4;
+
+export interface Rule {
+  /** Relative distance of neighbouring stored numbers. */
+  readonly epsilon: number;
+  /** What the caller allows instead of the rule. */
+  readonly allowed?: { readonly atol: number; readonly rtol: number } | undefined;
+}
+
+/** FlashAttention's rule with a floor: one rounding of the largest value, and the expected rounding where that is more than the naive kernel's. */
+function toleranceOf(naive: number, noise: number, largest: number, epsilon: number): number {
+  return Math.max(2 * naive, DEVIATIONS * Math.sqrt(noise)) + epsilon * largest;
+}
+
+/** A tally, and what its slices are called. */
+export interface Part {
+  readonly tally: Tally;
+  /** Before the names of the axes, where a tensor has several parts. */
+  readonly prefix: string;
+  /** Row-major index of an element of the whole tensor by its flat index in this part. */
+  indexOf(flat: number): readonly number[];
+}
+
+export function partOf(tally: Tally, dims: readonly number[]): Part {
+  return { tally, prefix: '', indexOf: (flat) => indexOf(flat, dims) };
+}
+
+/** The verdict on a tensor of one part or several. */
+export function verdictOf(parts: readonly [Part, ...Part[]], { epsilon, allowed }: Rule): Verdict {
+  const tallies = parts.map(({ tally }) => tally);
+  const most = (figure: 'error' | 'plain' | 'naive' | 'noise' | 'largest' | 'maxRelError' | 'maxUlpError') =>
+    tallies.reduce((max, tally) => Math.max(max, tally[figure]), 0);
+  const total = (figure: 'exact' | 'beyond' | 'nonFinite' | 'nonFiniteMismatches') =>
+    tallies.reduce((sum, tally) => sum + tally[figure], 0);
+  const sum = (which: keyof typeof SUM) => tallies.reduce((all, { sums }) => all + (sums[SUM[which]] as number), 0);
+  const above = (bound: number) => tallies.reduce((count, tally) => count + countAbove(tally, bound), 0);
+  const worst = parts.reduce((a, b) =>
+    b.tally.worst >= 0 && (a.tally.worst < 0 || b.tally.error > a.tally.error) ? b : a,
+  );
+  const [maxAbsError, naiveError, largest] = [most('error'), most('plain'), most('largest')];
+  const { actualAtWorst, expectedAtWorst } = worst.tally;
+  const tolerance = allowed
+    ? allowed.atol + allowed.rtol * Math.abs(expectedAtWorst || 0)
+    : toleranceOf(most('naive'), most('noise'), largest, epsilon);
+  const slices = allowed ? [] : parts.flatMap((part) => failedSlices(part, epsilon));
+  slices.sort((a, b) => b.maxAbsError / b.tolerance - a.maxAbsError / a.tolerance);
+  const wrongApart = total('nonFiniteMismatches');
+  const isWithin = allowed ? total('beyond') === 0 : !(maxAbsError > tolerance);
+  const pass = isWithin && slices.length === 0 && wrongApart === 0;
+  const mismatches = (allowed ? total('beyond') : above(tolerance)) + wrongApart;
+  const first = parts.find(({ tally }) => tally.firstNonFinite >= 0);
+  const warning = allowed ? undefined : warningOf(tolerance, largest, sum('count'));
+  return {
+    pass,
+    maxAbsError,
+    maxRelError: most('maxRelError'),
+    maxUlpError: most('maxUlpError'),
+    worstIndex: worst.tally.worst >= 0 ? worst.indexOf(worst.tally.worst) : [],
+    actualAtWorst,
+    expectedAtWorst,
+    mismatches: pass ? 0 : Math.max(1, mismatches),
+    naiveError,
+    ratio: maxAbsError === 0 ? 0 : maxAbsError / naiveError,
+    tolerance,
+    histogram: histogramOf(total('exact'), sum('count'), above, tolerance),
+    slices,
+    nonFinite: {
+      count: total('nonFinite'),
+      mismatches: wrongApart,
+      ...(first && { firstIndex: first.indexOf(first.tally.firstNonFinite) }),
+    },
+    ...statistics(sum),
+    ...(warning && { warning }),
+  };
+}
+
+function failedSlices({ tally, prefix }: Part, epsilon: number): SliceVerdict[] {
+  return (Object.entries(tally.slices) as [Axis, SliceMaxima][]).flatMap(([axis, { error, naive, noise, largest }]) => {
+    const failed: SliceVerdict[] = [];
+    error.forEach((maxAbsError, index) => {
+      const tolerance = toleranceOf(naive[index] as number, noise[index] as number, largest[index] as number, epsilon);
+      if (maxAbsError > tolerance) failed.push({ axis: `${prefix}${axis}`, index, maxAbsError, tolerance });
+    });
+    return failed;
+  });
+}
+
+function histogramOf(exact: number, count: number, above: (bound: number) => number, tolerance: number): number[] {
+  const beyond = HISTOGRAM.map((factor) => above(factor * tolerance));
+  const from = [count - exact, ...beyond];
+  return [
+    exact,
+    ...from.slice(0, -1).map((more, i) => more - (from[i + 1] as number)),
+    from[from.length - 1] as number,
+  ];
+}
+
+function statistics(sum: (which: keyof typeof SUM) => number) {
+  const [n, error, naive, truth2] = [sum('count'), sum('error'), sum('naive'), sum('truth2')];
+  const covariance = n * sum('product') - sum('actual') * sum('truth');
+  const spread = Math.sqrt((n * truth2 - sum('truth') ** 2) * (n * sum('actual2') - sum('actual') ** 2));
+  return {
+    rmsRatio: error === 0 ? 0 : Math.sqrt(error / naive),
+    relativeL2: error === 0 ? 0 : Math.sqrt(error / truth2),
+    correlation: Math.min(1, covariance / spread),
+  };
+}
+
+function warningOf(tolerance: number, largest: number, count: number): string | undefined {
+  if (count === 0) return 'no element could be judged: nothing is finite, or the tensor is empty';
+  if (tolerance < largest) return undefined;
+  return tolerance > 0
+    ? `ill-conditioned: rounding may be as large as the values (${largest.toExponential(1)}), so that zeros would pass`
+    : undefined;
+}

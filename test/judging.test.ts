@@ -1,0 +1,213 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { createWindowAttention } from '../src/index.js';
+import { type CaseInputs, checkCase, makeVectors, type Precision, VECTOR_KINDS } from '../src/oracle/index.js';
+import { PRECISIONS, ROUNDINGS } from '../src/oracle/precision.js';
+import { ORDERS } from '../src/oracle/roundedUnit.js';
+import { float32Tensor, type Tensor, toFloat64 } from '../src/tensor/tensor.js';
+import { randomNumbers, randomTensor } from './support/arbitraries.js';
+import { roundedWindowAttention } from './support/roundedWindowAttention.js';
+
+const DIMS = [4, 3, 9, 8] as const;
+type Place = { readonly b: number; readonly h: number; readonly i: number; readonly d: number };
+
+/** A float32 tensor of some function of its elements and their places. */
+function mapped(tensor: Tensor, map: (x: number, place: Place) => number): Tensor<Float32Array> {
+  const [, H, L, D] = tensor.dims as typeof DIMS;
+  return float32Tensor(
+    tensor.dims,
+    Float32Array.from(toFloat64(tensor), (x, at) => {
+      const row = Math.floor(at / D);
+      return map(x, { b: Math.floor(row / (L * H)), h: Math.floor(row / L) % H, i: row % L, d: at % D });
+    }),
+  );
+}
+
+function randomInputs(seed: number) {
+  const next = randomNumbers(seed);
+  const tensor = () => randomTensor(DIMS, next);
+  return { q: tensor(), k: tensor(), v: tensor(), dO: tensor() };
+}
+
+describe('slices', () => {
+  const slices: readonly [string, keyof Place, string][] = [
+    ['head', 'h', 'head'],
+    ['window', 'b', 'window'],
+    ['feature column', 'd', 'column'],
+  ];
+  const small: readonly [Precision, number][] = [
+    ['bfloat16', 2 ** -9],
+    ['float16', 2 ** -12],
+    ['float32', 2 ** -25],
+    ['tf32', 2 ** -14],
+  ];
+  it.each(slices.flatMap((slice) => small.map((size) => [...slice, ...size] as const)))(
+    'of small values that a kernel leaves zero fail: one %s, in %4$s',
+    (_name, axis, label, dtype, factor) => {
+      const { q, k, v } = randomInputs(3);
+      const inputs = { q, k, v: mapped(v, (x, place) => (place[axis] === 1 ? factor * x : x)) };
+      const { o } = roundedWindowAttention(inputs, dtype) as { o: Tensor<Float32Array> };
+      expect(checkCase(inputs, { o }, { dtype }).pass).toBe(true);
+      const zeros = mapped(o, (x, place) => (place[axis] === 1 ? 0 : x));
+      const verdict = checkCase(inputs, { o: zeros }, { dtype }).tensors.o;
+      expect(verdict?.pass).toBe(false);
+      expect(verdict?.slices.some((slice) => slice.axis === label && slice.index === 1)).toBe(true);
+    },
+  );
+
+  it('fail in gradients: a row of the window whose dO is small', () => {
+    const { dO, ...forward } = randomInputs(4);
+    const inputs = { ...forward, dO: mapped(dO, (x, { i }) => (i === 5 ? 2 ** -25 * x : x)) };
+    const { dQ } = roundedWindowAttention(inputs) as { dQ: Tensor<Float32Array> };
+    expect(checkCase(inputs, { dQ }).pass).toBe(true);
+    const verdict = checkCase(inputs, { dQ: mapped(dQ, (x, { i }) => (i === 5 ? 0 : x)) }).tensors.dQ;
+    expect([verdict?.pass, verdict?.slices[0]?.axis, verdict?.slices[0]?.index]).toEqual([false, 'row', 5]);
+  });
+});
+
+describe('what is not finite', () => {
+  const { q, k, v: values } = randomInputs(5);
+  const v = mapped(values, (x, { b, h, i, d }) => (b === 1 && h === 2 && i === 3 && d === 4 ? 70000 : x));
+  const inputs = { q, k, v };
+  const { o } = roundedWindowAttention(inputs, 'float16') as { o: Tensor<Float32Array> };
+  const overflows = o.data.filter((x) => !Number.isFinite(x)).length;
+
+  it('is judged apart, and widens no tolerance', () => {
+    expect(overflows).toBeGreaterThan(0);
+    const verdict = checkCase(inputs, { o }, { dtype: 'float16' }).tensors.o;
+    expect([verdict?.pass, verdict?.nonFinite]).toEqual([true, { count: overflows, mismatches: 0 }]);
+    expect(verdict?.tolerance).toBeLessThan(0.01);
+  });
+
+  it.each([
+    ['zeros', () => 0],
+    ['NaN', () => Number.NaN],
+    ['noise where the rest is finite', (x: number) => (Number.isFinite(x) ? x + 0.01 : x)],
+    ['zeros for what overflows', (x: number) => (Number.isFinite(x) ? x : 0)],
+  ])('lets nothing pass: %s', (_, map) => {
+    expect(checkCase(inputs, { o: mapped(o, map) }, { dtype: 'float16' }).pass).toBe(false);
+  });
+});
+
+describe('right kernels', () => {
+  const order = fc.record({
+    chunk: fc.constantFrom(1, 3, 4, 8, 16, 32, Number.POSITIVE_INFINITY),
+    isScaleFirst: fc.boolean(),
+    isNormalisedLast: fc.boolean(),
+  });
+  const problem = fc.record({
+    shape: fc.tuple(
+      fc.integer({ min: 1, max: 3 }),
+      fc.integer({ min: 1, max: 3 }),
+      fc.integer({ min: 1, max: 20 }),
+      fc.integer({ min: 1, max: 20 }),
+    ),
+    kind: fc.constantFrom(...VECTOR_KINDS),
+    bias: fc.boolean(),
+    hasMask: fc.boolean(),
+    cosine: fc.boolean(),
+    seed: fc.integer({ min: 0, max: 2 ** 31 }),
+    dtype: fc.constantFrom(...PRECISIONS),
+  });
+
+  it('pass always, whatever the order of their operations', () => {
+    fc.assert(
+      fc.property(problem, order, ({ hasMask, dtype, ...options }, own) => {
+        const stored = dtype === 'bfloat16' || dtype === 'float16' ? dtype : 'float32';
+        const inputs = makeVectors({ ...options, nW: hasMask ? 1 : 0, backward: true, dtype: stored });
+        const report = checkCase(inputs as unknown as CaseInputs, roundedWindowAttention(inputs as never, dtype, own), {
+          dtype,
+        });
+        expect(Object.entries(report.tensors).filter(([, { pass }]) => !pass)).toEqual([]);
+      }),
+    );
+  });
+
+  it('pass on their own adversarial vectors: the engine', async () => {
+    const attention = await createWindowAttention({ backend: 'wasm' });
+    for (let seed = 1; seed <= 24; seed++) {
+      const inputs = makeVectors({
+        shape: [6, 2, 49, 32],
+        kind: VECTOR_KINDS[seed % 2] ?? 'random',
+        bias: true,
+        backward: true,
+        seed,
+      });
+      const { dO, ...forward } = inputs as unknown as { readonly [name in 'q' | 'k' | 'v' | 'dO']: Tensor };
+      const outputs = {
+        ...(await attention.forward(forward, { lse: true })),
+        ...(await attention.backward({ ...forward, dO })),
+      };
+      const report = checkCase({ ...forward, dO }, outputs);
+      expect([seed, Object.entries(report.tensors).filter(([, { pass }]) => !pass)]).toEqual([seed, []]);
+    }
+  });
+
+  it('differ in the orders of the yardstick', () => {
+    const inputs = randomInputs(9);
+    const [plain, fused] = ORDERS.map((own) => roundedWindowAttention(inputs, 'float32', own).dQ?.data);
+    expect(plain).not.toEqual(fused);
+  });
+});
+
+describe('verdicts', () => {
+  const { dO, ...inputs } = randomInputs(6);
+  const naive = roundedWindowAttention({ ...inputs, dO }) as { o: Tensor<Float32Array> };
+
+  it('say how errors compare on the whole', () => {
+    const verdict = checkCase({ ...inputs, dO }, { o: naive.o }).tensors.o;
+    expect(verdict?.rmsRatio).toBeCloseTo(1, 12);
+    expect(verdict?.relativeL2).toBeGreaterThan(1e-9);
+    expect(verdict?.relativeL2).toBeLessThan(1e-6);
+    expect(verdict?.correlation).toBeCloseTo(1, 9);
+  });
+
+  it('warn where zeros would pass', () => {
+    // One key: P is 1 and dS rounding alone.
+    const one = (seed: number) => randomTensor([2, 1, 1, 4], randomNumbers(seed));
+    const { dQ, dV } = checkCase(
+      { q: one(1), k: one(2), v: one(3), dO: one(4) },
+      { dQ: float32Tensor([2, 1, 1, 4]), dV: one(4) },
+    ).tensors;
+    expect([dQ?.pass, dV?.pass, dV?.warning]).toEqual([true, true, undefined]);
+    expect(dQ?.warning).toMatch(/ill-conditioned: rounding may be as large as the values/);
+  });
+
+  it('take a tolerance of the caller instead of the rule', () => {
+    const o = mapped(naive.o, (x) => x + 1e-3);
+    expect(checkCase(inputs, { o }).pass).toBe(false);
+    expect(checkCase(inputs, { o }, { atol: 2e-3 }).pass).toBe(true);
+    expect(checkCase(inputs, { o }, { rtol: 1e-2 }).pass).toBe(false);
+    expect(() => checkCase(inputs, { o }, { atol: -1 })).toThrow(RangeError);
+  });
+
+  it.each([
+    ['dq', 'dQ'],
+    ['grad_v', 'dV'],
+    ['softmax_lse', 'lse'],
+    ['out', 'o'],
+    ['dLogitscale', 'dLogitScale'],
+  ])('refuse the name %s and suggest %s', (name, meant) => {
+    expect(() => checkCase(inputs, { o: naive.o, [name]: naive.o } as never)).toThrow(
+      new RegExp(`did you mean ${meant}\\?`),
+    );
+    expect(() => checkCase({ ...inputs, attn_mask: naive.o } as never, { o: naive.o })).toThrow(/did you mean mask\?/);
+  });
+});
+
+describe('eight bits', () => {
+  it.each([
+    [
+      'float8_e4m3fn',
+      [448, 464.1, 2 ** -9, 2 ** -10, 1.0625, -1.1875, 17],
+      [448, Number.NaN, 2 ** -9, 0, 1, -1.25, 16],
+    ],
+    [
+      'float8_e5m2',
+      [57344, 61441, 2 ** -16, 2 ** -17, 1.125, 1.375],
+      [57344, Number.POSITIVE_INFINITY, 2 ** -16, 0, 1, 1.5],
+    ],
+  ] as const)('are rounded to nearest, ties to even: %s', (dtype, values, expected) => {
+    expect(values.map((x) => ROUNDINGS[dtype].output(x))).toEqual(expected);
+  });
+});
