@@ -1,16 +1,20 @@
 import { linearPanel1, linearPanel4 } from '../build/assembly/linearTiles';
-import { LINEAR_CHUNK_DIM, LinearRecord } from '../build/assembly/records';
+import { FLOAT32, LINEAR_CHUNK_DIM, LinearRecord } from '../build/assembly/records';
 import { geluRows } from './gelu';
+import { elementBytes, widenHalf } from './half';
 import { normalizeRows } from './layerNorm';
 
-/** Bytes of scratch that `linear` needs with a layer norm before it; f64 cannot overflow. */
+/** Bytes of a chunk of a panel as float32. */
+const PANEL_BYTES: usize = 32 * LINEAR_CHUNK_DIM;
+
+/** Bytes of scratch that `linear` needs with a layer norm before it, of no rows for half precision; f64 cannot overflow. */
 export function linearScratch(rows: i32, inputs: i32): f64 {
-  return 4 * <f64>rows * <f64>inputs + 64;
+  return <f64>PANEL_BYTES + 4 * <f64>rows * <f64>inputs + 64;
 }
 
 /**
  * Y (rows, outputs) = norm(X (rows, inputs)) Wᵀ + bias + residual, gelu of it where `isGelu`; of Y, the columns of `panels`
- * panels of 8 from `firstPanel` on.
+ * panels of 8 from `firstPanel` on. Weights in half precision are widened panel by panel as they are used.
  * Source: PyTorch, `F.linear`.
  */
 export function linear(args: LinearRecord, scratch: usize): void {
@@ -26,11 +30,14 @@ export function linear(args: LinearRecord, scratch: usize): void {
   let x = args.x;
   const xStride = (<usize>inputs) << 2;
   const oStride = (<usize>outputs) << 2;
-  const panelBytes = (<usize>inputs) << 5;
+  const weightType = args.weightType;
+  const columnBytes = elementBytes(weightType) << 3;
+  const panelBytes = <usize>inputs * columnBytes;
   const firstByte = (<usize>firstPanel) << 5;
   if (args.normWeight) {
-    normalizeRows(rows, inputs, x, args.normWeight, args.normBias, args.eps, 0, scratch);
-    x = scratch;
+    const normed = scratch + PANEL_BYTES;
+    normalizeRows(rows, inputs, x, args.normWeight, args.normBias, args.eps, 0, normed);
+    x = normed;
   }
   for (let first = 0; first < inputs; first += LINEAR_CHUNK_DIM) {
     const depth = min(inputs - first, LINEAR_CHUNK_DIM);
@@ -38,7 +45,11 @@ export function linear(args: LinearRecord, scratch: usize): void {
     const addedTo = first == 0 ? residual : o;
     for (let p = firstPanel; p < firstPanel + panels; p++) {
       const column = (<usize>p) << 5;
-      const panel = weights + <usize>p * panelBytes + ((<usize>first) << 5);
+      let panel = weights + <usize>p * panelBytes + <usize>first * columnBytes;
+      if (weightType != FLOAT32) {
+        widenHalf(weightType, panel, scratch, depth << 3);
+        panel = scratch;
+      }
       const panelBias = first == 0 && bias ? bias + column : 0;
       const left = outputs - (p << 3);
       const a = x + ((<usize>first) << 2);
@@ -62,13 +73,4 @@ export function linear(args: LinearRecord, scratch: usize): void {
     }
   }
   if (args.isGelu) geluRows(o + firstByte, oStride, rows, min(panels << 3, outputs - (firstPanel << 3)));
-}
-
-/** W (outputs, inputs) → panels of 8 outputs `[panel][inputs][8]`, of which `rows` ≤ 8 rows from one panel on. */
-export function packLinear(weights: usize, rows: i32, inputs: i32, to: usize): void {
-  const rowBytes = (<usize>inputs) << 2;
-  for (let j = 0; j < 8; j++, weights += rowBytes) {
-    let at = to + ((<usize>j) << 2);
-    for (let i: usize = 0; i < rowBytes; i += 4, at += 32) store<f32>(at, j < rows ? load<f32>(weights + i) : 0);
-  }
 }

@@ -1,53 +1,53 @@
 import { linearInt8Panel1, linearInt8Panel4 } from '../build/assembly/linearTiles';
-import { geluRows } from './gelu';
+import { LINEAR_CHUNK_DIM, LinearInt8Record } from '../build/assembly/records';
+import { exactGeluRows } from './gelu';
+import { normalizeRows } from './layerNorm';
 import { quantizeRow, quantizedStride } from './quantizeRow';
 
-/** Inputs whose products sum exactly in int32, 127 · 16383 each at most, and whose widened panel, 8 KiB, stays in L1. */
-const CHUNK_DIM: i32 = 512;
-/** Bytes of a widened panel of `CHUNK_DIM` inputs. */
-const PANEL_BYTES: usize = 16 * 512;
+/** Bytes of a chunk of a panel as int16. Products of a chunk, 127 · 16383 each at most, sum exactly in int32. */
+const PANEL_BYTES: usize = 16 * LINEAR_CHUNK_DIM;
 
 /** Bytes of scratch that `linearInt8` needs; f64 cannot overflow. */
 export function linearInt8Scratch(rows: i32, inputs: i32): f64 {
-  return <f64>PANEL_BYTES + <f64>rows * (4 + 2 * (<f64>inputs + 8)) + 64;
+  return <f64>PANEL_BYTES + 4 * <f64>inputs + <f64>rows * (4 + 2 * (<f64>inputs + 8)) + 128;
 }
 
 /**
- * `linear` with int8 weights: Y = xScale · wScale · (X / xScale) Wᵀ + bias + residual, gelu of it where `isGelu`. Rows
- * become int16 with a scale each (`quantizeRow`); sums of 512 inputs are exact, sums of these float32. Bit by bit what
- * src/reference/linearInt8.ts computes.
- *
- * weights: packed by `packLinearInt8`. scales: (outputs padded to 8). The rest as in `linear`.
+ * `linear` with int8 weights: Y = xScale · wScale · (norm(X) / xScale) Wᵀ + bias + residual, gelu of it where `isGelu`.
+ * Rows become int16 with a scale each (`quantizeRow`); sums of a chunk of the inputs are exact, sums of these float32. Bit
+ * by bit what src/reference/linearInt8.ts computes.
  */
-export function linearInt8(
-  rows: i32,
-  inputs: i32,
-  outputs: i32,
-  firstPanel: i32,
-  panels: i32,
-  x: usize,
-  weights: usize,
-  scales: usize,
-  bias: usize,
-  isGelu: i32,
-  residual: usize,
-  o: usize,
-  scratch: usize,
-): void {
+export function linearInt8(args: LinearInt8Record, scratch: usize): void {
+  const rows = args.rows;
+  const inputs = args.inputs;
+  const outputs = args.outputs;
+  const firstPanel = args.firstPanel;
+  const panels = args.panels;
+  const x = args.x;
+  const weights = args.weights;
+  const scales = args.scales;
+  const bias = args.bias;
+  const residual = args.residual;
+  const o = args.o;
   const pairs = (inputs + 1) >> 1;
   const aStride = quantizedStride(inputs);
   const oStride = (<usize>outputs) << 2;
   const firstByte = (<usize>firstPanel) << 5;
   const wide = scratch;
-  const xScales = wide + PANEL_BYTES;
+  const normed = wide + PANEL_BYTES;
+  const xScales = (normed + ((<usize>inputs) << 2) + 31) & ~15;
   const a = (xScales + ((<usize>rows) << 2) + 15) & ~15;
   for (let i = 0; i < rows; i++) {
-    const row = x + ((<usize>i * <usize>inputs) << 2);
+    let row = x + ((<usize>i * <usize>inputs) << 2);
+    if (args.normWeight) {
+      normalizeRows(1, inputs, row, args.normWeight, args.normBias, args.eps, 0, normed);
+      row = normed;
+    }
     store<f32>(xScales + ((<usize>i) << 2), quantizeRow(row, inputs, a + <usize>i * aStride));
   }
   const done = <usize>(rows & ~3);
-  for (let first = 0; first < pairs; first += CHUNK_DIM >> 1) {
-    const depth = min(pairs - first, CHUNK_DIM >> 1);
+  for (let first = 0; first < pairs; first += LINEAR_CHUNK_DIM >> 1) {
+    const depth = min(pairs - first, LINEAR_CHUNK_DIM >> 1);
     // A chunk's sums wait in Y for those of the next; bias and residual join the first, so that Y may be the residual.
     const addedTo = first == 0 ? residual : o;
     for (let p = firstPanel; p < firstPanel + panels; p++) {
@@ -76,7 +76,7 @@ export function linearInt8(
       );
     }
   }
-  if (isGelu) geluRows(o + firstByte, oStride, rows, min(panels << 3, outputs - (firstPanel << 3)));
+  if (args.isGelu) exactGeluRows(o + firstByte, oStride, rows, min(panels << 3, outputs - (firstPanel << 3)));
 }
 
 /** `pairs` × 16 int8 → int16: once for all rows, so that tiles load what they multiply. */

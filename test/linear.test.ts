@@ -4,8 +4,10 @@ import { kernels as attentionKernels } from '#kernels';
 import { KernelCore } from '../src/kernel/core.js';
 import { packagedSource } from '../src/kernel/kernelSource.js';
 import { gelu, layerNorm, linear } from '../src/reference/index.js';
+import { linearInt8, quantizeWeight } from '../src/reference/linearInt8.js';
 import { layerNormJob } from '../src/swin/layerNormJob.js';
 import { linearJob } from '../src/swin/linearJob.js';
+import { roundedWeight } from '../src/swin/linearWeight.js';
 import { type ModelKernels, modelKernels } from '../src/swin/modelKernels.js';
 import { PackedWeights } from '../src/swin/packedWeights.js';
 import { float32Tensor, float64Tensor, type Tensor, type TensorLike, toFloat64 } from '../src/tensor/tensor.js';
@@ -23,6 +25,7 @@ const problem = fc.record({
   isGelu: fc.boolean(),
   residual: fc.constantFrom('none', 'apart', 'in place'),
   type: fc.constantFrom('float32', 'float16', 'bfloat16'),
+  dtype: fc.constantFrom(undefined, 'float32' as const, 'float16' as const, 'bfloat16' as const),
   seed: fc.integer(),
 });
 
@@ -58,7 +61,8 @@ describe.each([1, 3])('linear and layerNorm in %i threads', (threads) => {
 
   it('agree with the reference at random sizes, fused with norm, bias, gelu and residual', async () => {
     await fc.assert(
-      fc.asyncProperty(problem, async ({ rows, inputs, outputs, hasNorm, hasBias, isGelu, residual, type, seed }) => {
+      fc.asyncProperty(problem, async ({ rows, inputs, outputs, type, dtype, seed, ...options }) => {
+        const { hasNorm, hasBias, isGelu, residual } = options;
         const next = randomNumbers(seed);
         const x = randomTensor([rows, inputs], next, 2);
         const wide = randomTensor([outputs, inputs], next, inputs ** -0.5);
@@ -68,7 +72,7 @@ describe.each([1, 3])('linear and layerNorm in %i threads', (threads) => {
         const added = randomTensor([rows, outputs], next);
 
         const normed = hasNorm ? layerNorm(x, norm.weight, norm.bias, EPS) : x;
-        const sum = linear(normed, weight, bias);
+        const sum = linear(normed, roundedWeight(weight, dtype), bias);
         const whole = residual === 'none' ? sum : add(sum, added);
         const expected = isGelu ? gelu(whole) : whole;
 
@@ -77,7 +81,7 @@ describe.each([1, 3])('linear and layerNorm in %i threads', (threads) => {
         if (residual === 'in place') core.memory.floats(o, rows * outputs).set(added.data);
         const step = {
           rows,
-          layer: weights.linear(weight, bias),
+          layer: weights.linear(weight, bias, dtype),
           x: weights.place(x),
           o,
           norm: hasNorm ? weights.norm({ ...norm, eps: EPS }) : undefined,
@@ -90,6 +94,42 @@ describe.each([1, 3])('linear and layerNorm in %i threads', (threads) => {
         core.memory.free(o);
       }),
       { numRuns: 200 },
+    );
+  });
+
+  it('have the bits of the int8 reference where weights are int8, behind a norm too', async () => {
+    const sizes = fc.record({
+      rows: fc.integer({ min: 1, max: 200 }),
+      inputs: fc.constantFrom(1, 8, 33, 96, 513),
+      outputs: fc.constantFrom(1, 8, 33, 96),
+      hasNorm: fc.boolean(),
+      seed: fc.integer(),
+    });
+    await fc.assert(
+      fc.asyncProperty(sizes, async ({ rows, inputs, outputs, hasNorm, seed }) => {
+        const next = randomNumbers(seed);
+        const weight = randomTensor([outputs, inputs], next);
+        const bias = randomTensor([outputs], next);
+        const added = randomTensor([rows, outputs], next);
+        const weights = new PackedWeights(core, kernels);
+        const x = weights.place(randomTensor([rows, inputs], next));
+        const norm = { weight: randomTensor([inputs], next), bias: randomTensor([inputs], next), eps: EPS };
+        const packed = weights.norm(norm);
+        const normed = outputPlace(rows, inputs);
+        await core.call((call) => call.step(() => layerNormJob(call, rows, packed, x, 0, normed)));
+        const input = core.memory.floats(hasNorm ? normed : x, rows * inputs).slice();
+        const expected = linearInt8(float32Tensor([rows, inputs], input), quantizeWeight(weight), bias, added);
+        const o = outputPlace(rows, outputs);
+        core.memory.floats(o, rows * outputs).set(added.data);
+        const layer = weights.linear(weight, bias, 'int8');
+        const step = { rows, layer, x, o, norm: hasNorm ? packed : undefined, residual: o };
+        await core.call((call) => call.step(() => linearJob(call, kernels, step)));
+        expect(outputAt(o, rows, outputs).data).toEqual(expected.data);
+        weights.release();
+        core.memory.free(o);
+        core.memory.free(normed);
+      }),
+      { numRuns: 100 },
     );
   });
 

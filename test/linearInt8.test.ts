@@ -1,5 +1,8 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { writeRecord } from '../src/kernel/job.js';
+import type { KernelMemory } from '../src/kernel/memory.js';
+import { RECORD_BYTES } from '../src/kernel/schema.js';
 import { linear } from '../src/reference/linear.js';
 import { linearInt8, type QuantizedRows, quantizeWeight } from '../src/reference/linearInt8.js';
 import { float32Tensor, type Tensor } from '../src/tensor/tensor.js';
@@ -10,24 +13,10 @@ import { maxError } from './support/errors.js';
 interface Exports {
   readonly memory: WebAssembly.Memory;
   heapBase(): number;
-  geluRows(x: number, stride: number, rows: number, count: number): void;
+  exactGeluRows(x: number, stride: number, rows: number, count: number): void;
   packLinearInt8(weights: number, rows: number, inputs: number, to: number): void;
   linearInt8Scratch(rows: number, inputs: number): number;
-  linearInt8(
-    rows: number,
-    inputs: number,
-    outputs: number,
-    firstPanel: number,
-    panels: number,
-    x: number,
-    weights: number,
-    scales: number,
-    bias: number,
-    isGelu: number,
-    residual: number,
-    o: number,
-    scratch: number,
-  ): void;
+  linearInt8(record: number, scratch: number): void;
 }
 
 interface Call {
@@ -93,14 +82,35 @@ function run({ x, weight, bias, residual, isInPlace = false, isGelu = false, spl
   } else if (residual) added = placed(residual.data);
   const scratch = place(kernel.linearInt8Scratch(rows, inputs));
   const behind = place(4);
+  const record = place(RECORD_BYTES);
+  const memory = {
+    float32: new Float32Array(kernel.memory.buffer),
+    int32: new Int32Array(kernel.memory.buffer),
+  } as KernelMemory;
   floats(behind, 1).fill(CANARY);
   floats(o + 4 * rows * outputs, 1).fill(CANARY);
   for (const [first, count] of [
     [0, split],
     [split, panels - split],
   ] as const) {
-    const gelu = Number(isGelu);
-    kernel.linearInt8(rows, inputs, outputs, first, count, at, weights, scales, biases, gelu, added, o, scratch);
+    writeRecord(memory, record, 'linearInt8', {
+      rows,
+      inputs,
+      outputs,
+      firstPanel: first,
+      panels: count,
+      x: at,
+      normWeight: 0,
+      normBias: 0,
+      eps: 0,
+      bias: biases,
+      isGelu: Number(isGelu),
+      residual: added,
+      o,
+      weights,
+      scales,
+    });
+    kernel.linearInt8(record, scratch);
   }
   expect(floats(o + 4 * rows * outputs, 1)[0]).toBe(CANARY);
   expect(floats(behind, 1)[0]).toBe(CANARY);
@@ -110,7 +120,7 @@ function run({ x, weight, bias, residual, isInPlace = false, isGelu = false, spl
 function geluOf(values: Float32Array): Float32Array {
   const at = kernel.heapBase();
   new Float32Array(kernel.memory.buffer, at, values.length).set(values);
-  kernel.geluRows(at, 4 * values.length, 1, values.length);
+  kernel.exactGeluRows(at, 4 * values.length, 1, values.length);
   return new Float32Array(kernel.memory.buffer, at, values.length).slice();
 }
 

@@ -16,7 +16,10 @@ interface AttentionFunctions {
 
 interface ModelFunctions {
   linearScratch(rows: number, inputs: number): number;
+  linearInt8Scratch(rows: number, inputs: number): number;
   packLinear(weights: number, rows: number, inputs: number, to: number): void;
+  packLinearHalf(weights: number, rows: number, inputs: number, to: number): void;
+  packLinearInt8(weights: number, rows: number, inputs: number, to: number): void;
 }
 
 interface ModuleFunctions {
@@ -44,7 +47,7 @@ const FUNCTIONS: Readonly<Record<ModuleName, readonly string[]>> = {
     'widenHalf',
     'narrowHalf',
   ],
-  model: ['linearScratch', 'packLinear'],
+  model: ['linearScratch', 'linearInt8Scratch', 'packLinear', 'packLinearHalf', 'packLinearInt8'],
 };
 
 /**

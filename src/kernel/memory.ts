@@ -183,6 +183,11 @@ export class KernelMemory {
     return new Uint16Array(this.buffer, pointer, length);
   }
 
+  /** A view of `length` int8 numbers; it detaches when memory grows. */
+  bytes(pointer: number, length: number): Int8Array {
+    return new Int8Array(this.buffer, pointer, length);
+  }
+
   /** A view of `length` int32 numbers; it detaches when memory grows. */
   integers(pointer: number, length: number): Int32Array {
     return new Int32Array(this.buffer, pointer, length);

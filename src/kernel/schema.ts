@@ -80,6 +80,28 @@ const sums = {
   dLogitScale: 'usize',
 } as const;
 
+const layer = {
+  rows: 'i32',
+  inputs: 'i32',
+  outputs: 'i32',
+  /** The panels of outputs that are computed. */
+  firstPanel: 'i32',
+  panels: 'i32',
+  /** (rows, inputs). */
+  x: 'usize',
+  /** (inputs) of a layer norm of x's rows. */
+  normWeight: 'usize',
+  normBias: 'usize',
+  eps: 'f32',
+  /** (outputs padded to PANEL). */
+  bias: 'usize',
+  isGelu: 'i32',
+  /** (rows, outputs); may be `o`. */
+  residual: 'usize',
+  /** (rows, outputs). */
+  o: 'usize',
+} as const;
+
 /** The record that each kernel takes: its fields, in the order in which they lie in memory, 4 bytes each. */
 export const RECORDS = {
   windowAttention: { ...window, /** (windowHeads, L, D). */ o: 'usize', /** (windowHeads, L). */ lse: 'usize' },
@@ -99,27 +121,16 @@ export const RECORDS = {
     eps: 'f32',
   },
   linear: {
-    rows: 'i32',
-    inputs: 'i32',
-    outputs: 'i32',
-    /** The panels of outputs that are computed. */
-    firstPanel: 'i32',
-    panels: 'i32',
-    /** (rows, inputs). */
-    x: 'usize',
-    /** (inputs) of a layer norm of x's rows. */
-    normWeight: 'usize',
-    normBias: 'usize',
-    eps: 'f32',
-    /** `[panel][inputs][PANEL]`. */
+    ...layer,
+    /** `[panel][inputs][PANEL]`. */ weights: 'usize',
+    /** Element type of weights. */ weightType: 'i32',
+  },
+  linearInt8: {
+    ...layer,
+    /** int8, `[panel][inputs / 2, rounded up][PANEL][2]`. */
     weights: 'usize',
     /** (outputs padded to PANEL). */
-    bias: 'usize',
-    isGelu: 'i32',
-    /** (rows, outputs); may be `o`. */
-    residual: 'usize',
-    /** (rows, outputs). */
-    o: 'usize',
+    scales: 'usize',
   },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, FieldType>>>>;
 
@@ -131,7 +142,7 @@ export type KernelArgs<K extends KernelName> = { readonly [Field in keyof (typeo
 /** The kernels of each module: what attention needs, and what models need beside it. */
 export const MODULES = {
   attention: ['windowAttention', 'windowAttentionBackward', 'shiftedWindowAttention', 'shiftedWindowAttentionBackward'],
-  model: ['layerNorm', 'linear'],
+  model: ['layerNorm', 'linear', 'linearInt8'],
 } as const satisfies Readonly<Record<string, readonly KernelName[]>>;
 
 export type ModuleName = keyof typeof MODULES;

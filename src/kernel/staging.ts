@@ -6,7 +6,7 @@ import type { KernelMemory } from './memory.js';
 import { CONSTANTS } from './schema.js';
 
 /** Element types as kernels number them. */
-const ELEMENT_TYPES = {
+export const ELEMENT_TYPES = {
   float32: CONSTANTS.FLOAT32,
   float16: CONSTANTS.FLOAT16,
   bfloat16: CONSTANTS.BFLOAT16,

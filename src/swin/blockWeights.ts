@@ -3,7 +3,8 @@ import { relativePositionBias } from '../reference/relativePositionBias.js';
 import { describe, message } from '../tensor/check.js';
 import { float32Tensor, type Tensor, toFloat32 } from '../tensor/tensor.js';
 import type { Architecture, StageShape } from './config.js';
-import { type Affine, affine, type Norm, norm, suffixed, type Weight } from './layerWeights.js';
+import { type Linear, linearLayer, type Norm, norm, suffixed, type Weight } from './layerWeights.js';
+import { stacked } from './linearWeight.js';
 import type { BlockNames } from './names.js';
 import type { WindowRule } from './stageWindow.js';
 import type { StateDict } from './stateDict.js';
@@ -12,16 +13,16 @@ export interface BlockWeights {
   /** Before attention in Swin V1, behind it in V2. */
   readonly norm1: Norm;
   /** weight `[3C, C]`, bias `[3C]`, ordered q|k|v. */
-  readonly qkv: Affine;
+  readonly qkv: Linear;
   /** `[numHeads, L, L]`. */
   readonly relativePositionBias: Tensor<Float32Array>;
   /** `[numHeads]`, Swin V2 alone. */
   readonly logitScale: Weight | undefined;
-  readonly projection: Affine;
+  readonly projection: Linear;
   /** Before the MLP in Swin V1, behind it in V2. */
   readonly norm2: Norm;
-  readonly fc1: Affine;
-  readonly fc2: Affine;
+  readonly fc1: Linear;
+  readonly fc2: Linear;
 }
 
 /** Most elements of a block's `[numHeads, L, L]`: 256 MiB. A Swin V2's window is bounded by no tensor of its checkpoint. */
@@ -50,25 +51,25 @@ export function readBlock(
       ? readPositionMlp(dict, names.positionMlp, stage, window)
       : readTable(dict, names.table, numHeads, window),
     logitScale: isV2 ? { ...dict.take(names.logitScale, [numHeads, 1, 1]), dims: [numHeads] } : undefined,
-    projection: affine(dict, names.projection, [C, C]),
+    projection: linearLayer(dict, names.projection, [C, C]),
     norm2: norm(dict, names.norm2, C, eps),
-    fc1: affine(dict, names.fc1, [hidden, C]),
-    fc2: affine(dict, names.fc2, [C, hidden]),
+    fc1: linearLayer(dict, names.fc1, [hidden, C]),
+    fc2: linearLayer(dict, names.fc2, [C, hidden]),
   };
 }
 
 /** Swin V2's keys have no bias; torchvision keeps one, and sets it to zero before use. */
-function readQkv(dict: StateDict, names: BlockNames, C: number, { version, hasQkvBias }: Architecture): Affine {
+function readQkv(dict: StateDict, names: BlockNames, C: number, { version, hasQkvBias }: Architecture): Linear {
   const zeros = float32Tensor([C]);
   const isV2 = version === 2;
   if (typeof names.qkv !== 'string') {
-    const weights = names.qkv.map((part) => dict.take(suffixed(part, 'weight'), [C, C]));
+    const weights = names.qkv.map((part) => dict.takeMatrix(suffixed(part, 'weight'), [C, C]));
     const biases = names.qkv.map((part, i) => {
       return hasQkvBias && !(isV2 && i === 1) ? dict.take(suffixed(part, 'bias'), [C]) : zeros;
     });
-    return { weight: concatenate(weights, [3 * C, C]), bias: concatenate(biases, [3 * C]) };
+    return { weight: stacked(weights, [3 * C, C]), bias: concatenate(biases, [3 * C]) };
   }
-  const weight = dict.take(`${names.qkv}.weight`, [3 * C, C]);
+  const weight = dict.takeMatrix(`${names.qkv}.weight`, [3 * C, C]);
   if (!hasQkvBias) return { weight, bias: float32Tensor([3 * C]) };
   if (isV2 && dict.has(names.qBias)) {
     return { weight, bias: concatenate([dict.take(names.qBias, [C]), zeros, dict.take(names.vBias, [C])], [3 * C]) };

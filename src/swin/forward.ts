@@ -6,7 +6,8 @@ import type { AbortSignalLike } from '../tensor/abortSignal.js';
 import { float64Tensor, product, type Tensor } from '../tensor/tensor.js';
 import type { BlockWeights } from './blockWeights.js';
 import type { Architecture, StageShape } from './config.js';
-import type { Affine, Norm } from './layerWeights.js';
+import type { Linear, Norm } from './layerWeights.js';
+import { floats } from './linearWeight.js';
 import { mergePatches, patchesOf, patchGrid } from './patches.js';
 import { positionEmbeddingsOf } from './positionEmbeddings.js';
 import type { WindowRule } from './stageWindow.js';
@@ -60,10 +61,11 @@ export async function swinForward(
     features.set(index + 1, x);
     if (downsample) {
       const { norm, reduction } = downsample;
+      const matrix = floats(reduction);
       const [B, H, W, C] = x.dims as [number, number, number, number];
       const merged = float64Tensor([B, Math.ceil(H / 2), Math.ceil(W / 2), 4 * C]);
       mergePatches(x.data, [B, H, W, C], merged.data);
-      x = version === 1 ? linear(normalize(merged, norm), reduction) : normalize(linear(merged, reduction), norm);
+      x = version === 1 ? linear(normalize(merged, norm), matrix) : normalize(linear(merged, matrix), norm);
     }
     hiddenStates.push(flattenTokens(x));
   }
@@ -139,8 +141,8 @@ async function swinBlock(
   return add(attended, behind(affine(hidden, weights.fc2), weights.norm2));
 }
 
-function affine(x: Tensor, { weight, bias }: Affine): Activations {
-  return linear(x, weight, bias);
+function affine(x: Tensor, { weight, bias }: Linear): Activations {
+  return linear(x, floats(weight), bias);
 }
 
 function normalize(x: Activations, { weight, bias, eps }: Norm): Activations {

@@ -1,7 +1,7 @@
 import { describe, message } from '../tensor/check.js';
 import { float32Tensor } from '../tensor/tensor.js';
 import type { Architecture, StageShape } from './config.js';
-import { type Affine, affine, type Norm, norm } from './layerWeights.js';
+import { type Linear, linearLayer, type Norm, norm } from './layerWeights.js';
 import type { ModelNames } from './names.js';
 import type { Purpose } from './stageWindow.js';
 import type { StateDict } from './stateDict.js';
@@ -22,7 +22,7 @@ export interface HeadWeights {
   readonly stages: number;
   /** Of the last stage's tokens. */
   readonly norm: Norm | undefined;
-  readonly classifier: Affine | undefined;
+  readonly classifier: Linear | undefined;
   /** In the order asked for; undefined of what is no backbone. */
   readonly features: readonly Feature[] | undefined;
 }
@@ -49,7 +49,7 @@ export function readHead(
     stages: stages.length,
     // Donut's Swin ends with its last stage, and so do backbones without a norm of it.
     norm: modelType === 'donut-swin' || names.norm.length === 0 ? undefined : norm(dict, names.norm, C, layerNormEps),
-    classifier: request === 'classifier' ? affine(dict, names.classifier, [labels.length, C]) : undefined,
+    classifier: request === 'classifier' ? linearLayer(dict, [names.classifier], [labels.length, C]) : undefined,
     features: undefined,
   };
 }

@@ -1,18 +1,33 @@
 import type { TensorLike } from '../tensor/tensor.js';
+import type { LinearWeight } from './linearWeight.js';
 import type { StateDict } from './stateDict.js';
 
 /** A weight as it came: float32, float16 or bfloat16. */
 export type Weight = TensorLike;
 
-/** A linear layer. */
+/** A weight and a bias for each of its first axis. */
 export interface Affine {
   readonly weight: Weight;
+  readonly bias: Weight;
+}
+
+/** A linear layer, whose weight may be int8. */
+export interface Linear {
+  readonly weight: LinearWeight;
   readonly bias: Weight;
 }
 
 /** A layer norm. */
 export interface Norm extends Affine {
   readonly eps: number;
+}
+
+/** `weight` `[out, in]` and `bias` `[out]`. */
+export function linearLayer(dict: StateDict, names: readonly string[], dims: readonly [number, number]): Linear {
+  return {
+    weight: dict.takeMatrix(suffixed(names, 'weight'), dims),
+    bias: dict.take(suffixed(names, 'bias'), dims.slice(0, 1)),
+  };
 }
 
 /** `weight` of these dims and `bias` of the first of them. */

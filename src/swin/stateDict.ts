@@ -1,5 +1,6 @@
 import { checkTensor } from '../tensor/check.js';
-import type { TensorLike } from '../tensor/tensor.js';
+import { product, type TensorLike, toFloat32 } from '../tensor/tensor.js';
+import type { LinearWeight } from './linearWeight.js';
 
 /** Buffers that upstream code stores and recomputes, and the token of masked pre-training. */
 const UNUSED = /(^|\.)(relative_position_index|relative_coords_table|attn_mask|k_bias|mask_token)$/;
@@ -23,18 +24,33 @@ export class StateDict {
    * @throws RangeError naming a tensor that is missing or has another shape.
    */
   take(names: string | readonly string[], dims: readonly number[]): TensorLike {
-    const candidates = typeof names === 'string' ? [names] : names;
-    const name = candidates.find((candidate) => this.has(candidate));
-    if (name === undefined) {
-      const wanted = candidates.map((candidate) => JSON.stringify(candidate)).join(' or ');
-      throw new RangeError(`tensor ${wanted} expected with dims [${dims.join(', ')}], got none of that name`);
-    }
+    const name = this.#find(names, dims);
     const tensor = checkTensor(name, this.tensors[name]);
-    if (tensor.dims.length !== dims.length || tensor.dims.some((dim, i) => dim !== dims[i])) {
-      throw new RangeError(`tensor "${name}" expected dims [${dims.join(', ')}], got [${tensor.dims.join(', ')}]`);
-    }
+    checkSizes(name, tensor.dims, dims);
     this.#left.delete(name);
     return tensor;
+  }
+
+  /**
+   * A linear layer's matrix; where it is int8, `<name>_scale` `[out, 1]` belongs to it, as compressed-tensors has it.
+   * @throws RangeError as `take` does.
+   */
+  takeMatrix(names: string | readonly string[], dims: readonly [number, number]): LinearWeight {
+    const name = this.#find(names, dims);
+    const { data, dims: own } = this.tensors[name] as TensorLike;
+    if (!(data instanceof Int8Array)) return this.take(name, dims);
+    checkSizes(name, Array.isArray(own) && product(own) === data.length ? own : [data.length], dims);
+    const scales = toFloat32(this.take(`${name}_scale`, [dims[0], 1]));
+    this.#left.delete(name);
+    return { data, dims, scales, type: 'int8' };
+  }
+
+  #find(names: string | readonly string[], dims: readonly number[]): string {
+    const candidates = typeof names === 'string' ? [names] : names;
+    const name = candidates.find((candidate) => this.has(candidate));
+    if (name !== undefined) return name;
+    const wanted = candidates.map((candidate) => JSON.stringify(candidate)).join(' or ');
+    throw new RangeError(`tensor ${wanted} expected with dims [${dims.join(', ')}], got none of that name`);
   }
 
   /** The sizes of a tensor whose size no config says; none where it is missing. */
@@ -56,5 +72,11 @@ export class StateDict {
         `tensors expected: only those of the config, got ${shown.join(', ')}${extra.length > 5 ? ', …' : ''}`,
       );
     }
+  }
+}
+
+function checkSizes(name: string, dims: readonly number[], expected: readonly number[]): void {
+  if (dims.length !== expected.length || dims.some((dim, i) => dim !== expected[i])) {
+    throw new RangeError(`tensor "${name}" expected dims [${expected.join(', ')}], got [${dims.join(', ')}]`);
   }
 }

@@ -2,7 +2,8 @@ import { float32Tensor, type Tensor, toFloat32 } from '../tensor/tensor.js';
 import { type BlockWeights, readBlock } from './blockWeights.js';
 import type { Architecture, StageShape } from './config.js';
 import { type HeadRequest, type HeadWeights, purposeOf, readHead } from './head.js';
-import { type Affine, affine, type Norm, norm, type Weight } from './layerWeights.js';
+import { type Affine, affine, type Norm, norm } from './layerWeights.js';
+import { isQuantized, type LinearWeight } from './linearWeight.js';
 import { type ModelNames, namesOf } from './names.js';
 import { type PositionEmbeddings, readPositionEmbeddings } from './positionEmbeddings.js';
 import { stageWindow, type WindowRule } from './stageWindow.js';
@@ -12,7 +13,7 @@ export interface StageWeights {
   readonly window: WindowRule;
   readonly blocks: readonly BlockWeights[];
   /** Patch merging, between stages: norm over 4C (V1) or 2C (V2), reduction `[2C, 4C]`. */
-  readonly downsample: { readonly norm: Norm; readonly reduction: Weight } | undefined;
+  readonly downsample: { readonly norm: Norm; readonly reduction: LinearWeight } | undefined;
 }
 
 /** The weights of a Swin, free of any upstream's names. */
@@ -77,7 +78,7 @@ function readDownsample(dict: StateDict, names: ModelNames, stage: number, archi
   const { C } = stages[stage] as StageShape;
   const prefix = names.downsample(stage);
   const own = norm(dict, `${prefix}.norm`, version === 1 ? 4 * C : 2 * C, outerEps(names, architecture));
-  const reduction = dict.take(`${prefix}.reduction.weight`, [2 * C, 4 * C]);
+  const reduction = dict.takeMatrix(`${prefix}.reduction.weight`, [2 * C, 4 * C]);
   if (names.convention !== 'openmmlab') return { norm: own, reduction };
   return {
     norm: version === 1 ? { ...own, weight: mergedOrder(own.weight), bias: mergedOrder(own.bias) } : own,
@@ -89,15 +90,17 @@ function readDownsample(dict: StateDict, names: ModelNames, stage: number, archi
  * The last axis, `[…, 4C]`, from the order of `torch.unfold`, channels first and then the neighbourhood by rows, to the
  * order of `mergePatches`. Source: MMDetection, `swin_converter`, the other way round.
  */
-function mergedOrder(weight: Weight): Tensor<Float32Array> {
-  const { dims } = weight;
-  const data = toFloat32(weight);
-  const width = dims.at(-1) as number;
+function mergedOrder<W extends LinearWeight>(weight: W): W | Tensor<Float32Array> {
+  if (isQuantized(weight)) return { ...weight, data: reordered(weight.data, weight.dims[1]) };
+  return float32Tensor(weight.dims, reordered(toFloat32(weight), weight.dims.at(-1) as number));
+}
+
+function reordered<A extends Float32Array | Int8Array>(data: A, width: number): A {
   const C = width / 4;
-  const ordered = float32Tensor(dims);
+  const ordered = data.slice() as A;
   for (let at = 0; at < data.length; at += width) {
     [0, 2, 1, 3].forEach((from, to) => {
-      for (let c = 0; c < C; c++) ordered.data[at + to * C + c] = data[at + 4 * c + from] as number;
+      for (let c = 0; c < C; c++) ordered[at + to * C + c] = data[at + 4 * c + from] as number;
     });
   }
   return ordered;

@@ -1,4 +1,4 @@
-export { geluRows } from '../../assembly/gelu';
+export { exactGeluRows } from '../../assembly/gelu';
 export { linearInt8, linearInt8Scratch } from '../../assembly/linearInt8';
 export { packLinearInt8 } from '../../assembly/packLinear';
 

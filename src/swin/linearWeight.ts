@@ -1,0 +1,78 @@
+import { type QuantizedRows, quantizeWeight } from '../reference/linearInt8.js';
+import { numberToBfloat16, numberToFloat16 } from '../tensor/half.js';
+import { float32Tensor, type Tensor, type TensorLike, toFloat32 } from '../tensor/tensor.js';
+
+/** What the weights of linear layers are kept as. */
+export const WEIGHT_DTYPES = ['float32', 'float16', 'bfloat16', 'int8'] as const;
+export type WeightDType = (typeof WEIGHT_DTYPES)[number];
+
+/** A matrix `[out, in]` of int8 with a scale for each output: what `quantizeWeight` makes, and what int8 files hold. */
+export interface QuantizedWeight extends QuantizedRows<Int8Array> {
+  readonly type: 'int8';
+}
+
+/** A linear layer's matrix `[out, in]`, as it came. */
+export type LinearWeight = TensorLike | QuantizedWeight;
+
+export function isQuantized(weight: LinearWeight): weight is QuantizedWeight {
+  return weight.type === 'int8';
+}
+
+/** The matrix in int8; itself where it is. @throws RangeError for weights that are not finite. */
+export function quantized(weight: LinearWeight): QuantizedWeight {
+  return isQuantized(weight) ? weight : { ...quantizeWeight(weight), type: 'int8' };
+}
+
+/** The matrix in floats, as it came or what its integers stand for. */
+export function floats(weight: LinearWeight): TensorLike {
+  return isQuantized(weight) ? dequantized(weight) : weight;
+}
+
+/** The numbers that a matrix kept as `dtype` stands for; as it came where `dtype` is undefined. */
+export function roundedWeight(weight: LinearWeight, dtype: WeightDType | undefined): TensorLike {
+  if (dtype === 'int8') return dequantized(quantized(weight));
+  const own = floats(weight);
+  if (dtype === undefined || dtype === own.type) return own;
+  const values = toFloat32(own);
+  if (dtype === 'float32') return float32Tensor(own.dims, values);
+  const encode = dtype === 'float16' ? numberToFloat16 : numberToBfloat16;
+  return { data: Uint16Array.from(values, encode), dims: own.dims, type: dtype };
+}
+
+/** The rows of matrices of equal width, one after another. */
+export function stacked(parts: readonly LinearWeight[], dims: readonly [number, number]): LinearWeight {
+  if (parts.every(isQuantized)) {
+    const whole = { data: new Int8Array(dims[0] * dims[1]), dims, scales: new Float32Array(dims[0]) };
+    copyInto(
+      whole.data,
+      parts.map(({ data }) => data),
+    );
+    copyInto(
+      whole.scales,
+      parts.map(({ scales }) => scales),
+    );
+    return { ...whole, type: 'int8' };
+  }
+  const whole = float32Tensor(dims);
+  copyInto(
+    whole.data,
+    parts.map((part) => toFloat32(floats(part))),
+  );
+  return whole;
+}
+
+function dequantized({ data, dims, scales }: QuantizedWeight): Tensor<Float32Array> {
+  const inputs = dims[1];
+  return float32Tensor(
+    dims,
+    Float32Array.from(data, (value, i) => value * (scales[Math.floor(i / inputs)] as number)),
+  );
+}
+
+function copyInto<A extends Int8Array | Float32Array>(whole: A, parts: readonly A[]): void {
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+}
