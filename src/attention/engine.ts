@@ -9,7 +9,7 @@ import type { Operations } from './operations.js';
 const OPERATIONS = Symbol('operations');
 
 interface Engine extends WindowAttention {
-  readonly [OPERATIONS]: { readonly core: KernelCore | undefined; readonly attend: unknown };
+  readonly [OPERATIONS]: { readonly core: KernelCore | undefined; readonly attend: unknown; checkOpen(): void };
 }
 
 /**
@@ -19,6 +19,11 @@ interface Engine extends WindowAttention {
 export function coreOf(attention: WindowAttention): KernelCore | undefined {
   const operations = (attention as Partial<Engine>)[OPERATIONS];
   return operations?.attend === attention.shiftedWindowAttention ? operations.core : undefined;
+}
+
+/** @throws Error where an engine of `createWindowAttention` was disposed of. */
+export function checkOpen(attention: WindowAttention): void {
+  (attention as Partial<Engine>)[OPERATIONS]?.checkOpen();
 }
 
 /** Checks options in front of `operations`; its methods can be taken apart from the object. */
@@ -51,7 +56,7 @@ export function engineOf(operations: Operations): WindowAttention {
     dispose,
     // Hosts without it know no `await using` either.
     ...(Symbol.asyncDispose && { [Symbol.asyncDispose]: dispose }),
-    [OPERATIONS]: { core, attend },
+    [OPERATIONS]: { core, attend, checkOpen: operations.checkOpen },
   };
   // What the operations return depends on the types of their arguments in ways that only the interface states.
   return engine as unknown as Engine;

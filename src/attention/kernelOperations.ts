@@ -17,6 +17,7 @@ export function kernelOperations(core: KernelCore): Operations {
     shiftedWindowAttention: (args, options) => shiftedWindowAttention(core, args, options),
     shiftedWindowAttentionBackward: (args, options) => shiftedWindowAttentionBackward(core, args, options),
     tensor: (dims) => core.tensor(dims),
+    checkOpen: () => core.checkOpen(),
     dispose: () => core.dispose(),
   };
 }

@@ -24,5 +24,7 @@ export interface Operations extends Pick<WindowAttention, 'backend' | 'threads' 
     options: CallOptions,
   ): Promise<ShiftedWindowBackwardOutput>;
   tensor(dims: readonly number[]): EngineTensor;
+  /** @throws Error once the engine is closing. */
+  checkOpen(): void;
   dispose(): Promise<void>;
 }

@@ -71,6 +71,7 @@ export function typescriptOperations(): Operations {
       queue.checkOpen();
       return new PlainTensor(dims, () => queue.isClosed);
     },
+    checkOpen: () => queue.checkOpen(),
     dispose: () => queue.close(() => {}),
   };
 }

@@ -4,6 +4,9 @@ const PAGE = 65536;
 /** wasm32 addresses 4 GiB; engines refuse the last page. */
 const MAX_BYTES = 65535 * PAGE;
 const ALIGNMENT = 64;
+/** Growing takes more than is needed, so that calls of a little more do not grow it again: bytes, or a share of the memory. */
+const MIN_HEADROOM = 1024 * 1024;
+const HEADROOM_SHARE = 16;
 
 /** Most pages that the kernels declare, and what may be left of them where a host refuses to set so much aside. */
 const PAGE_LIMITS = [65535, 32768, 16384] as const;
@@ -220,11 +223,17 @@ export class KernelMemory {
 
   #grow(end: number): void {
     if (end > MAX_BYTES) throw outOfMemory(end);
-    try {
-      this.wasm.grow(Math.ceil((end - this.byteLength) / PAGE));
-    } catch {
-      throw outOfMemory(end);
+    const needed = Math.ceil((end - this.byteLength) / PAGE);
+    const headroom = Math.max(MIN_HEADROOM, this.byteLength / HEADROOM_SHARE) / PAGE;
+    for (const pages of [needed + Math.ceil(headroom), needed]) {
+      try {
+        this.wasm.grow(pages);
+        return;
+      } catch {
+        // The host, or the memory's maximum, may still allow what is needed.
+      }
     }
+    throw outOfMemory(end);
   }
 }
 

@@ -1,5 +1,5 @@
 import { createWindowAttention } from '../attention/createWindowAttention.js';
-import { coreOf } from '../attention/engine.js';
+import { checkOpen, coreOf } from '../attention/engine.js';
 import type { WindowAttention } from '../attention/interface.js';
 import { type AbortSignalLike, type CallOptions, checkSignal, throwIfAborted } from '../tensor/abortSignal.js';
 import { type CheckedTensor, checkDims, checkInteger } from '../tensor/check.js';
@@ -57,6 +57,7 @@ export class LoadedSwin {
     const weights = readWeights(new StateDict(tensors), architecture, request);
     const engine = attention ?? (await createWindowAttention());
     try {
+      checkOpen(engine);
       const core = coreOf(engine);
       const runner = core
         ? await KernelModel.create(core, architecture, weights)
