@@ -21,14 +21,18 @@ interface Place {
 }
 
 /** @throws Error where the tensor was disposed of. */
-function placeOf(core: KernelCore, { source, data }: CheckedTensor): Place {
+function placeOf(core: KernelCore, tensor: CheckedTensor): Place {
   const { memory } = core;
-  const pointer = KernelTensor.pointerOf(core, source) ?? (memory.holds(data) ? data.byteOffset : undefined);
+  const { data } = tensor;
+  const pointer = KernelTensor.pointerOf(core, tensor.source) ?? (memory.holds(data) ? data.byteOffset : undefined);
   if (pointer === undefined) {
-    const isWhole = (start: number, length: number) => start === 0 && length === data.length;
     return {
       pointer,
-      elements: (start, length) => (isWhole(start, length) ? data : data.subarray(start, start + length)),
+      elements(start, length) {
+        // Read anew for every part: the tensor may lie in the memory of another engine, which may grow meanwhile.
+        const { data } = tensor;
+        return start === 0 && length === data.length ? data : data.subarray(start, start + length);
+      },
     };
   }
   const view = isArray(data, 'Float32Array')
