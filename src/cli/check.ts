@@ -30,7 +30,7 @@ export interface CheckResult {
 }
 
 /** Hypotheses that a report shows. */
-const SHOWN = 3;
+export const SHOWN = 3;
 
 /** Judges the outputs in `actuals` (or in `input` itself), named with `suffix`, of every case of `input`. */
 export async function check(input: string, actuals: string | undefined, options: CheckOptions): Promise<CheckResult> {

@@ -1,0 +1,95 @@
+import { type CaseActuals, type CaseInputs, checkCase } from '../oracle/checkCase.js';
+import { diagnose } from '../oracle/diagnose.js';
+import { errorMap } from '../oracle/errorMap.js';
+import type { Hypothesis } from '../oracle/hypothesis.js';
+import { isImageCase } from '../oracle/imageCase.js';
+import { makeVectors, type VectorOptions } from '../oracle/vectors.js';
+import { windowAttention } from '../reference/windowAttention.js';
+import { readSafetensors } from '../safetensors/readSafetensors.js';
+import { writeSafetensors } from '../safetensors/writeSafetensors.js';
+import type { Tensor } from '../tensor/tensor.js';
+import { type CheckedCase, SHOWN } from './check.js';
+import { CHECK_REPORTS } from './checkReports.js';
+
+/** A call of the oracle as it arrives: tensors named `inputs.q`, `outputs.o`, …, and the rest as JSON. */
+interface Request {
+  readonly method: string;
+  /** Arguments that are no tensors, such as `scale` and `windowSize`. */
+  readonly inputs: Readonly<Record<string, unknown>>;
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly tensors: Readonly<Record<string, Tensor>>;
+}
+
+interface Answer {
+  readonly result: unknown;
+  readonly tensors?: Readonly<Record<string, Tensor>>;
+}
+
+const METHODS: Readonly<Record<string, (request: Request) => Answer>> = {
+  check(request) {
+    const { inputs, outputs } = caseOf(request);
+    return reportOf({ name: '', ...checkCase(inputs, outputs, request.options) });
+  },
+  checkAndDiagnose(request) {
+    const { inputs, outputs } = caseOf(request);
+    const report = checkCase(inputs, outputs, request.options);
+    const diagnosis = report.tensors.o?.pass === false ? diagnosisOf(inputs, outputs).o : undefined;
+    return reportOf({ name: '', ...report, ...(diagnosis && { diagnosis: diagnosis.slice(0, SHOWN) }) });
+  },
+  diagnose(request) {
+    const { inputs, outputs } = caseOf(request);
+    return { result: diagnosisOf(inputs, outputs) };
+  },
+  vectors({ options }) {
+    return { result: null, tensors: makeVectors(options as unknown as VectorOptions) };
+  },
+  errorMap(request) {
+    const { inputs, outputs } = caseOf(request);
+    const verdict = checkCase(inputs, outputs, request.options).tensors.o;
+    if (isImageCase(inputs) || !outputs.o || !verdict) return { result: null };
+    const { dO: _, ...forward } = inputs;
+    return { result: errorMap(outputs.o, windowAttention(forward).o, verdict.tolerance) };
+  },
+};
+
+/**
+ * Answers one call of the oracle from another language. A call and its answer are safetensors files; the metadata hold what
+ * is no tensor: `request` is `{ method, inputs, options }`, `response` is `{ result }` or `{ error: { name, message } }`.
+ */
+export function answerOracleCall(bytes: Uint8Array): Uint8Array {
+  try {
+    const { tensors, metadata } = readSafetensors(bytes);
+    const { method, ...request } = JSON.parse(metadata.request ?? '{}') as Omit<Request, 'tensors'>;
+    const call = METHODS[method];
+    if (!call) throw new RangeError(`"method" expected one of ${Object.keys(METHODS).join(', ')}, got ${method}`);
+    const { result, tensors: made = {} } = call({ method, ...request, tensors });
+    return writeSafetensors(made, { response: JSON.stringify({ result }, markNonFinite) });
+  } catch (error) {
+    const { name, message } = error as Error;
+    return writeSafetensors({}, { response: JSON.stringify({ error: { name, message } }) });
+  }
+}
+
+function caseOf({ inputs, tensors }: Request): { inputs: CaseInputs; outputs: CaseActuals } {
+  const under = (prefix: string) =>
+    Object.entries(tensors)
+      .filter(([name]) => name.startsWith(prefix))
+      .map(([name, tensor]) => [name.slice(prefix.length), tensor] as const);
+  return {
+    inputs: { ...inputs, ...Object.fromEntries(under('inputs.')) } as unknown as CaseInputs,
+    outputs: Object.fromEntries(under('outputs.')),
+  };
+}
+
+function reportOf(report: CheckedCase): Answer {
+  return { result: { ...report, text: CHECK_REPORTS.text?.({ pass: report.pass, cases: [report] }) } };
+}
+
+function diagnosisOf(inputs: CaseInputs, { o }: CaseActuals): { readonly o?: readonly Hypothesis[] } {
+  return isImageCase(inputs) || !o ? {} : { o: diagnose(inputs, o) };
+}
+
+/** JSON has no infinities or NaN: `{ float: 'NaN' }` stands for one. */
+function markNonFinite(_key: string, value: unknown): unknown {
+  return typeof value === 'number' && !Number.isFinite(value) ? { float: String(value) } : value;
+}
