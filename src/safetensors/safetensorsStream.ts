@@ -2,13 +2,14 @@ import type { Tensor } from '../tensor/tensor.js';
 import type { ByteSource } from './byteSource.js';
 import { headerLength, inFileOrder, LENGTH_BYTES, malformed, parseHeader, type TensorEntry } from './header.js';
 import { elements } from './readSafetensors.js';
+import { releasableBytes } from './releasable.js';
 
 /** A file whose header has been read, and whose tensors come one by one. */
 export interface SafetensorsStream {
   readonly entries: readonly TensorEntry[];
   /** Bytes of the whole file, as its header says. */
   readonly fileLength: number;
-  /** The tensors in the order of the file, each in an array of its own. To be read once. */
+  /** The tensors in the order of the file, each in `releasableBytes` of its own. To be read once. */
   tensors(): AsyncGenerator<readonly [name: string, tensor: Tensor]>;
 }
 
@@ -36,7 +37,7 @@ export async function openSafetensors(source: ByteSource): Promise<SafetensorsSt
 }
 
 async function take(source: ByteSource, length: number, expected: string): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length);
+  const bytes = releasableBytes(length);
   const filled = await source.fill(bytes);
   if (filled < length) throw malformed(expected, `a file that ends ${length - filled} bytes early`);
   return bytes;

@@ -1,4 +1,5 @@
 import { type QuantizedRows, quantizeWeight } from '../reference/linearInt8.js';
+import { releasableBytes, releaseElements } from '../safetensors/releasable.js';
 import { numberToBfloat16, numberToFloat16 } from '../tensor/half.js';
 import { float32Tensor, type Tensor, type TensorLike, toFloat32 } from '../tensor/tensor.js';
 
@@ -39,7 +40,7 @@ export function roundedWeight(weight: LinearWeight, dtype: WeightDType | undefin
   return { data: Uint16Array.from(values, encode), dims: own.dims, type: dtype };
 }
 
-/** The rows of matrices of equal width, one after another. */
+/** The rows of matrices of equal width, which are released, one after another. */
 export function stacked(parts: readonly LinearWeight[], dims: readonly [number, number]): LinearWeight {
   if (parts.every(isQuantized)) {
     const whole = { data: new Int8Array(dims[0] * dims[1]), dims, scales: new Float32Array(dims[0]) };
@@ -53,12 +54,32 @@ export function stacked(parts: readonly LinearWeight[], dims: readonly [number, 
     );
     return { ...whole, type: 'int8' };
   }
-  const whole = float32Tensor(dims);
+  const whole = ofTheSameHalf(parts, dims) ?? floatsOf(parts, dims);
+  for (const part of parts) releaseElements(part);
+  return whole;
+}
+
+/** Matrices of one half-precision type as the bits that they are. */
+function ofTheSameHalf(parts: readonly LinearWeight[], dims: readonly [number, number]): TensorLike | undefined {
+  const type = parts[0]?.type;
+  if ((type !== 'float16' && type !== 'bfloat16') || parts.some((part) => part.type !== type)) return undefined;
+  const length = dims[0] * dims[1];
+  const data = new Uint16Array(releasableBytes(2 * length).buffer, 0, length);
   copyInto(
-    whole.data,
+    data,
+    parts.map((part) => part.data as Uint16Array),
+  );
+  return { data, dims, type };
+}
+
+function floatsOf(parts: readonly LinearWeight[], dims: readonly [number, number]): TensorLike {
+  const length = dims[0] * dims[1];
+  const data = new Float32Array(releasableBytes(4 * length).buffer, 0, length);
+  copyInto(
+    data,
     parts.map((part) => toFloat32(floats(part))),
   );
-  return whole;
+  return float32Tensor(dims, data);
 }
 
 function dequantized({ data, dims, scales }: QuantizedWeight): Tensor<Float32Array> {
@@ -69,7 +90,7 @@ function dequantized({ data, dims, scales }: QuantizedWeight): Tensor<Float32Arr
   );
 }
 
-function copyInto<A extends Int8Array | Float32Array>(whole: A, parts: readonly A[]): void {
+function copyInto<A extends Int8Array | Uint16Array | Float32Array>(whole: A, parts: readonly A[]): void {
   let at = 0;
   for (const part of parts) {
     whole.set(part, at);

@@ -1,5 +1,5 @@
 import { float32Tensor, type Tensor, toFloat32 } from '../tensor/tensor.js';
-import type { Affine, Norm } from './layerWeights.js';
+import type { Affine, Norm, Weight } from './layerWeights.js';
 import type { PackedLinear, PackedNorm, PackedWeights } from './packedWeights.js';
 import type { StageWeights, SwinWeights } from './weights.js';
 
@@ -46,8 +46,8 @@ export function packModel(packed: PackedWeights, weights: SwinWeights): PackedMo
         norm1: norm(block.norm1),
         qkv: linear(block.qkv),
         relativePositionBias: packed.place(block.relativePositionBias),
-        logitScale: block.logitScale && float32Tensor(block.logitScale.dims, toFloat32(block.logitScale)),
-        paddingQkv: float32Tensor(block.qkv.bias.dims, toFloat32(block.qkv.bias)),
+        logitScale: block.logitScale && copied(block.logitScale),
+        paddingQkv: copied(block.qkv.bias),
         projection: linear(block.projection),
         norm2: norm(block.norm2),
         fc1: linear(block.fc1),
@@ -64,4 +64,9 @@ export function packModel(packed: PackedWeights, weights: SwinWeights): PackedMo
       features: head.features?.map((feature) => ({ stage: feature.stage, norm: feature.norm && norm(feature.norm) })),
     },
   };
+}
+
+/** Elements of its own: those of a file that was given as bytes would keep all of it. */
+function copied(tensor: Weight): Tensor<Float32Array> {
+  return float32Tensor(tensor.dims, toFloat32(tensor).slice());
 }

@@ -1,6 +1,7 @@
 import type { KernelCore } from '../kernel/core.js';
 import { CONSTANTS } from '../kernel/schema.js';
 import { ELEMENT_TYPES, kernelInput } from '../kernel/staging.js';
+import { releaseElements } from '../safetensors/releasable.js';
 import { checkTensor } from '../tensor/check.js';
 import { type TensorLike, widen } from '../tensor/tensor.js';
 import type { Norm, Weight } from './layerWeights.js';
@@ -39,13 +40,14 @@ export class PackedWeights {
   ) {}
 
   /**
-   * Packs a layer, its weights as `dtype`; where it is undefined, int8 stays int8 and all else becomes float32.
+   * Packs a layer, its weights as `dtype`, and releases them; where it is undefined, int8 stays int8 and all else becomes float32.
    * @throws RangeError where memory cannot grow so far, or for weights that int8 cannot hold.
    */
   linear(weight: LinearWeight, bias: Weight | undefined, dtype?: WeightDType | undefined): PackedLinear {
     const own = dtype ?? (isQuantized(weight) ? 'int8' : 'float32');
     const [outputs, inputs] = weight.dims as [number, number];
     const packed = own === 'int8' ? this.#packInt8(quantized(weight)) : this.#packFloats(floats(weight), own);
+    releaseElements(weight);
     return { inputs, outputs, dtype: own, scales: 0, ...packed, bias: bias ? this.#padded(bias) : 0 };
   }
 

@@ -1,5 +1,6 @@
 import { checkTensor } from '../tensor/check.js';
 import { product, type TensorLike, toFloat32 } from '../tensor/tensor.js';
+import { checkFiniteWeight } from './finiteWeights.js';
 import type { LinearWeight } from './linearWeight.js';
 
 /** Buffers that upstream code stores and recomputes, and the token of masked pre-training. */
@@ -21,12 +22,13 @@ export class StateDict {
 
   /**
    * The tensor; the first of `names` that is there, for what upstream has renamed.
-   * @throws RangeError naming a tensor that is missing or has another shape.
+   * @throws RangeError naming a tensor that is missing, has another shape, or holds NaN or an infinity.
    */
   take(names: string | readonly string[], dims: readonly number[]): TensorLike {
     const name = this.#find(names, dims);
     const tensor = checkTensor(name, this.tensors[name]);
     checkSizes(name, tensor.dims, dims);
+    checkFiniteWeight(name, tensor);
     this.#left.delete(name);
     return tensor;
   }
