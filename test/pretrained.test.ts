@@ -81,6 +81,36 @@ describe('fromPretrained', () => {
   });
 
   it.each([
+    ['float32', Number.NaN],
+    ['float32', Number.NEGATIVE_INFINITY],
+    ['float64', Number.POSITIVE_INFINITY],
+    ['float16', 0x7c00],
+    ['float16', 0xfe01],
+    ['bfloat16', 0x7f80],
+    ['bfloat16', 0xffc0],
+  ])('refuses weights of %s that hold %d', async (type, value) => {
+    const config = JSON.parse(await readFile(new URL('config.json', MODEL), 'utf8'));
+    const name = Object.keys(tensors).find((key) => key.endsWith('query.weight')) as string;
+    const { data, dims } = tensors[name] as Tensor;
+    const isHalf = type === 'float16' || type === 'bfloat16';
+    const array = isHalf
+      ? new Uint16Array(data.length)
+      : type === 'float64'
+        ? new Float64Array(data.length)
+        : new Float32Array(data.length);
+    const [, inputs] = dims as [number, number];
+    for (const at of [0, inputs + 3, data.length - 1]) {
+      array.fill(0)[at] = value;
+      const call = SwinForImageClassification.fromStateDict(
+        { ...tensors, [name]: { data: array, dims, type } },
+        config,
+      );
+      const position = `[${Math.floor(at / inputs)}, ${at % inputs}]`;
+      await expect(call).rejects.toThrow(`"${name}" expected finite numbers, got NaN or an infinity at ${position}`);
+    }
+  });
+
+  it.each([
     ['an index without a map', '{}', RangeError, /"model.safetensors.index.json" expected a weight_map/],
     ['an index of files elsewhere', '{"weight_map":{"a":"../b"}}', RangeError, /expected a weight_map/],
     ['an index that is no JSON', '{', RangeError, /bad\/model.safetensors.index.json expected to be JSON/],

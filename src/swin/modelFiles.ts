@@ -113,6 +113,7 @@ function keeping(
           controller.enqueue(value);
         } catch (error) {
           await writer.abort(error).catch(() => {});
+          await stored;
           throw error;
         }
       },
