@@ -65,14 +65,17 @@ export function engineOf(operations: Operations): WindowAttention {
 /** Keys of every method's options: callers may hand one object of them to several. */
 const OPTIONS = ['lse', 'signal'] as const;
 
-function checkOptions(options: CallOptions = {}): CallOptions {
+const NONE: ForwardOptions = {};
+
+function checkOptions(options: CallOptions | undefined): CallOptions {
+  if (options === undefined) return NONE;
   checkKeys('options', checkObject('options', options), OPTIONS);
-  return { signal: checkSignal(options.signal) };
+  checkSignal(options.signal);
+  return options;
 }
 
-function checkForwardOptions(options: ForwardOptions = {}): ForwardOptions {
-  const checked = checkOptions(options);
-  const { lse } = options;
+function checkForwardOptions(options: ForwardOptions | undefined): ForwardOptions {
+  const { lse } = checkOptions(options) as ForwardOptions;
   if (lse !== undefined && typeof lse !== 'boolean') throw new TypeError(message('lse', 'a boolean', describe(lse)));
-  return { ...checked, lse };
+  return options ?? NONE;
 }

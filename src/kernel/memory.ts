@@ -33,8 +33,8 @@ export class KernelMemory {
   /** Bytes of every allocation, by its pointer. */
   readonly #allocated = new Map<number, number>();
   #end: number;
-  /** Every buffer that the memory has had: shared ones stay valid when it grows. */
-  readonly #buffers = new WeakSet<ArrayBufferLike>();
+  /** Every buffer that a shared memory has had: they stay valid when it grows. */
+  readonly #buffers: WeakSet<ArrayBufferLike> | undefined;
   #buffer: ArrayBufferLike;
   #floats: Float32Array;
   #integers: Int32Array;
@@ -46,7 +46,7 @@ export class KernelMemory {
   ) {
     this.#end = align(heapBase);
     this.#buffer = wasm.buffer;
-    this.#buffers.add(wasm.buffer);
+    this.#buffers = wasm.buffer instanceof ArrayBuffer ? undefined : new WeakSet([wasm.buffer]);
     this.#floats = new Float32Array(wasm.buffer);
     this.#integers = new Int32Array(wasm.buffer);
   }
@@ -72,7 +72,7 @@ export class KernelMemory {
 
   /** Whether an array is a view of this memory, made now or before it grew. */
   holds(data: ArrayBufferView): boolean {
-    return this.#buffers.has(data.buffer);
+    return data.buffer === this.buffer || (this.#buffers?.has(data.buffer) ?? false);
   }
 
   /** Bytes that the memory has grown to. */
@@ -138,25 +138,21 @@ export class KernelMemory {
     sizesOfPlace = {} as Readonly<Record<P, number>>,
     places = 1,
   ): Layout<K, P> & { readonly pointer: number } {
-    let bytes = 0;
-    const offsetsOf = <N extends string>(requested: Readonly<Record<N, number>>): Record<N, number> => {
-      const offsets = {} as Record<N, number>;
+    const pointer = this.allocate(bytesOf(sizes) + places * bytesOf(sizesOfPlace));
+    let next = pointer;
+    const place = <N extends string>(requested: Readonly<Record<N, number>>): Record<N, number> => {
+      const pointers = {} as Record<N, number>;
       for (const name in requested) {
-        offsets[name] = requested[name] === 0 ? -1 : bytes;
-        if (requested[name] !== 0) bytes = align(bytes + requested[name] + SLACK);
+        const bytes = requested[name];
+        pointers[name] = bytes === 0 ? 0 : next;
+        if (bytes !== 0) next += align(bytes + SLACK);
       }
-      return offsets;
+      return pointers;
     };
-    const [offsets, ...offsetsOfPlaces] = [
-      offsetsOf(sizes),
-      ...Array.from({ length: places }, () => offsetsOf(sizesOfPlace)),
-    ] as [Record<K, number>, ...Record<P, number>[]];
-    const pointer = this.allocate(bytes);
-    const place = <N extends string>(layout: Record<N, number>) => {
-      for (const name in layout) layout[name] = layout[name] < 0 ? 0 : pointer + layout[name];
-      return layout;
-    };
-    return { pointer, at: place(offsets), places: offsetsOfPlaces.map(place) };
+    const at = place(sizes);
+    const layouts: Record<P, number>[] = [];
+    for (let i = 0; i < places; i++) layouts.push(place(sizesOfPlace));
+    return { pointer, at, places: layouts };
   }
 
   /** All of the memory as float32, until it grows. */
@@ -200,7 +196,7 @@ export class KernelMemory {
     const { buffer } = this.wasm;
     if (buffer === this.#buffer) return;
     this.#buffer = buffer;
-    this.#buffers.add(buffer);
+    this.#buffers?.add(buffer);
     this.#floats = new Float32Array(buffer);
     this.#integers = new Int32Array(buffer);
   }
@@ -235,6 +231,13 @@ export class KernelMemory {
     }
     throw outOfMemory(end);
   }
+}
+
+/** Bytes of arrays and the slack behind each. */
+function bytesOf(sizes: Readonly<Record<string, number>>): number {
+  let sum = 0;
+  for (const name in sizes) if (sizes[name] !== 0) sum += align((sizes[name] as number) + SLACK);
+  return sum;
 }
 
 function align(bytes: number): number {

@@ -4,12 +4,23 @@ import { type FloatData, type FloatType, isArray, product, type TensorLike } fro
  * A float tensor that was checked. It keeps the tensor itself and reads its elements when they are asked for, so that a
  * call may wait while memory grows and views of it are made anew.
  */
-export interface CheckedTensor extends TensorLike {
-  readonly type: FloatType;
-  /** The tensor that was given. */
-  readonly source: TensorLike;
+export class CheckedTensor implements TensorLike {
+  constructor(
+    private readonly name: string,
+    /** The tensor that was given. */
+    readonly source: TensorLike,
+    readonly dims: readonly number[],
+    readonly type: FloatType,
+  ) {}
+
   /** The elements; half-precision ones as bits. @throws TypeError or RangeError where they are no longer what was checked. */
-  readonly data: FloatData;
+  get data(): FloatData {
+    const { data, type } = this.source;
+    if (floatType(this.name, data, type) !== this.type) {
+      throw new TypeError(message(`${this.name}.data`, `${this.type} as when it was checked`, describe(data)));
+    }
+    return checkLength(this.name, data as FloatData, this.dims);
+  }
 }
 
 /** How an argument is shown in an error: short, and never the elements. */
@@ -49,18 +60,7 @@ export function checkTensor(name: string, value: unknown): CheckedTensor {
   }
   const checkedType = floatType(name, data, type);
   checkLength(name, data as FloatData, dims);
-  return {
-    source,
-    dims: [...dims],
-    type: checkedType,
-    get data() {
-      const { data } = source;
-      if (floatType(name, data, type) !== checkedType) {
-        throw new TypeError(message(`${name}.data`, `${checkedType} as when it was checked`, describe(data)));
-      }
-      return checkLength(name, data as FloatData, this.dims);
-    },
-  };
+  return new CheckedTensor(name, source, [...dims], checkedType);
 }
 
 /**
@@ -131,18 +131,12 @@ function checkLength(name: string, data: FloatData, dims: readonly number[]): Fl
 }
 
 function floatType(name: string, data: unknown, type: unknown): FloatType {
+  const own = typeOfArray(data);
   if (isArray(data, 'Uint16Array')) {
     if (type === 'float16' || type === 'bfloat16') return type;
     const expected = 'type "float16" or "bfloat16" beside a Uint16Array';
     throw new TypeError(message(`${name}.data`, expected, `type ${describe(type)}`));
   }
-  const own = (
-    [
-      ['Float32Array', 'float32'],
-      ['Float64Array', 'float64'],
-      ['Float16Array', 'float16'],
-    ] as const
-  ).find(([array]) => isArray(data, array))?.[1];
   if (!own) {
     const expected = 'a Float32Array, Float64Array, Float16Array or Uint16Array of half-precision bits';
     throw new TypeError(message(`${name}.data`, expected, describe(data)));
@@ -151,4 +145,10 @@ function floatType(name: string, data: unknown, type: unknown): FloatType {
     throw new TypeError(message(`${name}.type`, `"${own}" for its array`, describe(type)));
   }
   return own;
+}
+
+function typeOfArray(data: unknown): FloatType | undefined {
+  if (isArray(data, 'Float32Array')) return 'float32';
+  if (isArray(data, 'Float64Array')) return 'float64';
+  return isArray(data, 'Float16Array') ? 'float16' : undefined;
 }
