@@ -1,5 +1,6 @@
 // Bundles the image codecs of their npm packages into build/codecs: `<name>.wasm` as it came, `<name>Text.js` with the
-// same deflated in base64, `<name>.js` with the JavaScript that calls it, and the licences of all.
+// same deflated in base64, `<name>.js` with the JavaScript that calls it, the licences of all, and `codecs*.js`, by which
+// the runtimes that package.json's `imports` tells apart load the wasm.
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { deflateRawSync } from 'node:zlib';
 import { build } from 'esbuild';
@@ -48,6 +49,26 @@ export default function (
   bytes: Uint8Array,
   options: Options,
 ): { readonly data: Uint8Array; readonly width: number; readonly height: number };
+`,
+);
+const names = CODECS.map(({ name }) => name);
+const texts = names.map((name) => `  ${name}: async () => (await import('./${name}Text.js')).default,`);
+writeFileSync(`${OUT}/codecs.js`, `export const codecs = {\n${texts.join('\n')}\n};\n`);
+// Cloudflare Workers and Vercel's edge functions compile nothing themselves, but import WebAssembly as compiled modules.
+for (const [condition, query] of [
+  ['workerd', ''],
+  ['edgeLight', '?module'],
+]) {
+  const imports = names.map((name) => `import ${name} from './${name}.wasm${query}';`);
+  const modules = names.map((name) => `  ${name}: async () => ${name},`);
+  const text = `${imports.join('\n')}\nexport const codecs = {\n${modules.join('\n')}\n};\n`;
+  writeFileSync(`${OUT}/codecs.${condition}.js`, text);
+}
+writeFileSync(
+  `${OUT}/codecs.d.ts`,
+  `/** The wasm of a codec: a compiled module, or its bytes deflated in base64. */
+export type PackagedCodec = () => Promise<WebAssembly.Module | string>;
+export declare const codecs: Readonly<Record<${names.map((name) => `'${name}'`).join(' | ')}, PackagedCodec>>;
 `,
 );
 const notices = LICENSES.map((path) => `# ${path}\n\n${readFileSync(`node_modules/${path}`, 'utf8').trim()}\n`);

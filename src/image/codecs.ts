@@ -1,9 +1,7 @@
+import { codecs as packaged } from '#codecs';
 import type { RgbaImage } from './rawImage.js';
 
-export type CodecName = 'jpeg' | 'png' | 'webp';
-
-/** Where an entry point gets the compiled codecs from. */
-export type PackagedCodecs = (name: CodecName) => Promise<WebAssembly.Module>;
+export type CodecName = keyof typeof packaged;
 
 /** An instance of a codec. Calls are synchronous, so that no two of them ever share its memory. */
 export interface Codec {
@@ -83,6 +81,14 @@ async function emscriptenCodec(
   };
 }
 
+async function compiled(name: CodecName): Promise<WebAssembly.Module> {
+  const codec = await packaged[name]();
+  if (typeof codec !== 'string') return codec;
+  const deflated = new Blob([Uint8Array.from(atob(codec), (letter) => letter.charCodeAt(0))]);
+  const inflated = deflated.stream().pipeThrough(new DecompressionStream('deflate-raw'));
+  return WebAssembly.compile(await new Response(inflated).arrayBuffer());
+}
+
 /**
  * Instances of codecs, each used again while the host keeps it: making one takes 16 MB, and a host that makes one for
  * every photograph spends a quarter of its time collecting them.
@@ -90,8 +96,6 @@ async function emscriptenCodec(
 export class Codecs {
   readonly #modules = new Map<CodecName, Promise<WebAssembly.Module>>();
   readonly #instances = new Map<CodecName, WeakRef<Codec>>();
-
-  constructor(private readonly packaged: PackagedCodecs) {}
 
   /** Runs `use` on an instance of nobody else's. An instance in which it fails is dropped. */
   async with<T>(name: CodecName, use: (codec: Codec) => T): Promise<T> {
@@ -107,7 +111,7 @@ export class Codecs {
   async #instantiate(name: CodecName): Promise<Codec> {
     let module = this.#modules.get(name);
     if (!module) {
-      module = this.packaged(name);
+      module = compiled(name);
       this.#modules.set(name, module);
       // A module that cannot be had now may be had by the next call.
       module.catch(() => this.#modules.delete(name));

@@ -1,5 +1,5 @@
 import { checkInteger, checkObject, describe, message } from '../tensor/check.js';
-import { type CodecName, Codecs, type PackagedCodecs } from './codecs.js';
+import { type CodecName, Codecs } from './codecs.js';
 import { damaged } from './damaged.js';
 import type { ImageHeader } from './header.js';
 import { isJpeg, jpegHeader } from './jpegHeader.js';
@@ -13,6 +13,15 @@ export interface DecodeImageOptions {
   readonly maxPixels?: number | undefined;
 }
 
+const MAX_PIXELS = 100_000_000;
+const CMYK_COMPONENTS = 4;
+/** What jpeg-js takes for a pixel of four components, and to begin with. */
+const CMYK_BYTES = 40;
+const MEGA = 1e6;
+
+/** The codecs of all calls, which are made by the first image of their format and kept as long as the host likes. */
+const codecs = new Codecs();
+
 /**
  * Decodes a PNG, JPEG or WebP file to RGBA bytes, upright: EXIF's orientation is applied. Samples of 16 bits give
  * their high byte; CMYK is converted as Pillow does, without a colour profile. JPEG by mozjpeg, or jpeg-js for CMYK,
@@ -21,38 +30,26 @@ export interface DecodeImageOptions {
  * Rejects with TypeError for what is no `Uint8Array` or `ArrayBuffer`, and for an unknown option; with RangeError for
  * a file of another format, one that is damaged, an animation, and one of more than `maxPixels` pixels.
  */
-export type DecodeImage = (bytes: Uint8Array | ArrayBuffer, options?: DecodeImageOptions) => Promise<RgbaImage>;
-
-const MAX_PIXELS = 100_000_000;
-const CMYK_COMPONENTS = 4;
-/** What jpeg-js takes for a pixel of four components, and to begin with. */
-const CMYK_BYTES = 40;
-const MEGA = 1e6;
-
-/** A decoder that has the codecs from where its entry point finds them. */
-export function imageDecoder(packaged: PackagedCodecs): DecodeImage {
-  const codecs = new Codecs(packaged);
-  return async (input, options = {}) => {
-    const bytes = checkBytes(input);
-    const maxPixels = checkMaxPixels(options);
-    const format = formatOf(bytes);
-    const { header, decode } = FORMATS[format](bytes);
-    checkSize(format, header, maxPixels);
-    const decoded = await decode(codecs);
-    const { data, width, height } = decoded;
-    if (width !== header.width || height !== header.height || data.length !== 4 * width * height) {
-      throw damaged(
-        `an image of ${header.width} × ${header.height} pixels, as its header says`,
-        `${width} × ${height}`,
-      );
-    }
-    return upright({ data, width, height }, header.orientation);
-  };
+export async function decodeImage(
+  bytes: Uint8Array | ArrayBuffer,
+  options: DecodeImageOptions = {},
+): Promise<RgbaImage> {
+  const file = checkBytes(bytes);
+  const maxPixels = checkMaxPixels(options);
+  const format = formatOf(file);
+  const { header, decode } = FORMATS[format](file);
+  checkSize(format, header, maxPixels);
+  const decoded = await decode();
+  const { data, width, height } = decoded;
+  if (width !== header.width || height !== header.height || data.length !== 4 * width * height) {
+    throw damaged(`an image of ${header.width} × ${header.height} pixels, as its header says`, `${width} × ${height}`);
+  }
+  return upright({ data, width, height }, header.orientation);
 }
 
 interface Opened {
   readonly header: ImageHeader;
-  decode(codecs: Codecs): Promise<RgbaImage>;
+  decode(): Promise<RgbaImage>;
 }
 
 const FORMATS: Readonly<Record<CodecName, (bytes: Uint8Array) => Opened>> = {
@@ -69,7 +66,7 @@ const FORMATS: Readonly<Record<CodecName, (bytes: Uint8Array) => Opened>> = {
 };
 
 function decoding(name: CodecName, format: string, bytes: Uint8Array): Opened['decode'] {
-  return (codecs) => codecs.with(name, (codec) => intact(format, () => codec.decode(bytes)));
+  return () => codecs.with(name, (codec) => intact(format, () => codec.decode(bytes)));
 }
 
 async function decodeCmyk(bytes: Uint8Array, { width, height }: ImageHeader): Promise<RgbaImage> {
