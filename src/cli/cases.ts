@@ -1,7 +1,7 @@
 import type { CaseInputs } from '../oracle/checkCase.js';
 import type { ImageCaseInputs } from '../oracle/imageCase.js';
 import type { Tensor } from '../tensor/tensor.js';
-import { readTensors } from './tensorFiles.js';
+import type { TensorFile } from './tensorBytes.js';
 
 /** One case of a file: its parameters and its tensors, without the prefix `name.`. */
 export interface Case {
@@ -12,12 +12,11 @@ export interface Case {
 }
 
 /**
- * Reads the cases of a safetensors or .npz file: those that the metadata's JSON list `cases` names, those whose tensors carry
+ * The cases of a safetensors or .npz file: those that the metadata's JSON list `cases` names, those whose tensors carry
  * a prefix, or a single one whose tensors carry none and whose parameters are the metadata itself.
  * @throws RangeError for a malformed file or list.
  */
-export async function readCases(path: string): Promise<Case[]> {
-  const { tensors, metadata } = await readTensors(path);
+export function casesOf(path: string, { tensors, metadata }: TensorFile): Case[] {
   const params = new Map(listedCases(path, metadata.cases).map((listed) => [listed.name, listed]));
   const cases = new Map<string, Record<string, Tensor>>();
   for (const [key, tensor] of Object.entries(tensors)) {

@@ -7,7 +7,8 @@ import { IMAGE_OUTPUT_NAMES, isImageCase } from '../oracle/imageCase.js';
 import type { Precision } from '../oracle/precision.js';
 import { windowAttention } from '../reference/windowAttention.js';
 import type { Tensor } from '../tensor/tensor.js';
-import { type Case, imageInputsOf, inputsOf, readCases } from './cases.js';
+import { type Case, imageInputsOf, inputsOf } from './cases.js';
+import { readCases } from './readCases.js';
 import { UsageError } from './usageError.js';
 
 export interface CheckOptions {

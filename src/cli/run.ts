@@ -4,7 +4,8 @@ import { windowAttention } from '../reference/windowAttention.js';
 import { windowAttentionBackward } from '../reference/windowAttentionBackward.js';
 import { writeSafetensors } from '../safetensors/writeSafetensors.js';
 import type { TensorLike } from '../tensor/tensor.js';
-import { inputsOf, readCases } from './cases.js';
+import { inputsOf } from './cases.js';
+import { readCases } from './readCases.js';
 import { UsageError } from './usageError.js';
 
 export interface RunOptions {

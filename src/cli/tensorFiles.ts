@@ -1,41 +1,13 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { basename } from 'node:path';
-import { unzipSync, zipSync } from 'fflate';
-import { readSafetensors } from '../safetensors/readSafetensors.js';
+import { zipSync } from 'fflate';
 import { writeSafetensors } from '../safetensors/writeSafetensors.js';
-import type { Tensor, TensorLike } from '../tensor/tensor.js';
-import { readNpy, writeNpy } from './npy.js';
+import type { TensorLike } from '../tensor/tensor.js';
+import { writeNpy } from './npy.js';
+import { PARAMETERS, type TensorFile, tensorsOf } from './tensorBytes.js';
 
-export interface TensorFile {
-  readonly tensors: Readonly<Record<string, Tensor>>;
-  readonly metadata: Readonly<Record<string, string>>;
-}
-
-/** A scalar parameter travels beside the tensors of an .npz file as an array of no axes. */
-const PARAMETERS = ['scale'];
-
-/**
- * Reads tensors by the file's ending: safetensors, `.npz`, or one `.npy` tensor named as the file.
- * @throws RangeError for a malformed file.
- */
+/** Reads tensors as `tensorsOf` says. */
 export async function readTensors(path: string): Promise<TensorFile> {
-  const bytes = await readFile(path);
-  if (path.endsWith('.npy')) return { tensors: { [basename(path, '.npy')]: readNpy(path, bytes) }, metadata: {} };
-  if (!path.endsWith('.npz')) return readSafetensors(bytes);
-  let entries: Record<string, Uint8Array>;
-  try {
-    entries = unzipSync(bytes);
-  } catch (cause) {
-    throw new RangeError(`${path} expected to be an .npz file: ${(cause as Error).message}`, { cause });
-  }
-  const arrays = Object.entries(entries).map(
-    ([name, npy]) => [name.replace(/\.npy$/, ''), readNpy(name, npy)] as const,
-  );
-  const isParameter = ([name]: readonly [string, Tensor]) => PARAMETERS.includes(name);
-  return {
-    tensors: Object.fromEntries(arrays.filter((entry) => !isParameter(entry))),
-    metadata: Object.fromEntries(arrays.filter(isParameter).map(([name, { data }]) => [name, String(data[0])])),
-  };
+  return tensorsOf(path, await readFile(path));
 }
 
 /** Writes tensors and their parameters, the same bytes every time; .npz by the file's ending, else safetensors. */
