@@ -1,0 +1,19 @@
+import type { Settings } from '../protocol.js';
+
+export const percent = (share: number) => `${(100 * share).toFixed(1)}%`;
+
+/** A probability with the digits that tell small ones apart. */
+export const probability = (p: number) => (p === 0 || p >= 1e-3 ? p.toFixed(4) : p.toExponential(1));
+
+export const error = (value: number) => (value === 0 ? '0' : value.toExponential(1));
+
+export const milliseconds = (value: number) => `${value < 10 ? value.toFixed(2) : value.toFixed(0)} ms`;
+
+const SIMD = { typescript: 'TypeScript', simd: 'SIMD', 'relaxed-simd': 'Relaxed SIMD' } as const;
+
+export const simdName = (simd: Settings['simd']) => SIMD[simd];
+
+export function settingsName({ simd, threads, weights }: Settings): string {
+  const parts = [SIMD[simd], ...(simd === 'typescript' ? [] : [`${threads} thread${threads > 1 ? 's' : ''}`]), weights];
+  return parts.join(', ');
+}

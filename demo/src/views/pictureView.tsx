@@ -1,0 +1,122 @@
+import { block, classified, errors, picture, select, selection } from '../playground.js';
+import { BlockPicker } from './blockPicker.js';
+import { Card } from './card.js';
+import { EngineSwitches } from './engineSwitches.js';
+import { error, milliseconds, percent, probability } from './format.js';
+import { PictureSource } from './pictureSource.js';
+import { WindowsOverlay } from './windowsOverlay.js';
+
+export function PictureView() {
+  return (
+    <div class="columns">
+      <div>
+        <Seen />
+        <RowText />
+      </div>
+      <div>
+        <PictureSource />
+        <Result />
+        <EngineSwitches />
+      </div>
+    </div>
+  );
+}
+
+/** The picture under its windows. */
+function Seen() {
+  const [shown, current] = [picture.value, block.value];
+  return (
+    <div class="card">
+      <BlockPicker />
+      <div class="picture" data-dimmed={selection.value ? 'yes' : 'no'}>
+        {shown ? <img src={shown.url} alt={shown.label} /> : <span class="empty">The picture comes here.</span>}
+        {shown && current && <WindowsOverlay block={current} selection={selection.value} onSelect={select} />}
+      </div>
+    </div>
+  );
+}
+
+/** The selected row in words and numbers, for readers too who see no picture. */
+function RowText() {
+  const [chosen, current] = [selection.value, block.value];
+  if (!current) return null;
+  if (!chosen) {
+    const isShifted = current.shiftSize.some((shift) => shift > 0);
+    return (
+      <p class="hint" aria-live="polite">
+        {isShifted
+          ? 'The windows of this block are shifted. Those that the shift cut up have a colour each: their pieces wrap around the picture, and the mask keeps them apart. '
+          : 'The windows of this block are not shifted. '}
+        Click a token to see where it looks.
+      </p>
+    );
+  }
+  const { token, row } = chosen;
+  const tokens = current.tokensOf[row.window] ?? [];
+  const place = (at: number) => `row ${Math.floor(at / current.width)}, column ${at % current.width}`;
+  const parted = tokens.filter((own) => current.pieceOf[own] !== current.pieceOf[token]).length;
+  const most = row.row.indexOf(Math.max(...row.row));
+  return (
+    <Card title={`The token in ${place(token)}`}>
+      <p aria-live="polite">
+        looks most at {place(tokens[most] as number)}, with {percent(row.row[most] as number)} of its attention.
+        {parted > 0 && ` The shift mask hides ${parted} of its window's ${tokens.length} tokens (hatched).`}
+      </p>
+      <dl class="figures">
+        <dt>Sum of the row</dt>
+        <dd data-testid="row-sum">{row.sum.toFixed(7)}</dd>
+        <dt>Largest difference from the float64 reference</dt>
+        <dd data-testid="row-difference">{error(row.largestDifference)}</dd>
+      </dl>
+      <details>
+        <summary>All {tokens.length} numbers</summary>
+        <div class="scrolled">
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">Token</th>
+                <th scope="col">Kernel</th>
+                <th scope="col">Reference</th>
+              </tr>
+            </thead>
+            <tbody>
+              {tokens.map((own, j) => (
+                <tr key={own}>
+                  <th scope="row">{place(own)}</th>
+                  <td>{probability(row.row[j] as number)}</td>
+                  <td>{probability(row.reference[j] as number)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      </details>
+    </Card>
+  );
+}
+
+function Result() {
+  const [result, checked] = [classified.value, errors.value];
+  return (
+    <Card title="What the model sees">
+      <ol class="classes" aria-live="polite">
+        {(result?.classes ?? []).map(({ label, score }) => (
+          <li key={label}>
+            <span>{label}</span>
+            <span class="bar" style={{ '--share': score }} />
+            <span>{percent(score)}</span>
+          </li>
+        ))}
+      </ol>
+      {!result && <p class="empty">The five likeliest of ten classes come here.</p>}
+      <dl class="figures">
+        <dt>Time of one picture</dt>
+        <dd data-testid="time">{result ? milliseconds(result.milliseconds) : '…'}</dd>
+        <dt>Largest error of the attention against float64</dt>
+        <dd data-testid="attention-error">{checked ? error(checked.attention) : '…'}</dd>
+        <dt>Largest error of a logit</dt>
+        <dd data-testid="logit-error">{checked ? error(checked.logits) : '…'}</dd>
+      </dl>
+    </Card>
+  );
+}
