@@ -1,4 +1,4 @@
-// Weights that follow from their names and shapes: the same bits as test/golden/upstreamReal.py makes.
+// Weights that follow from their names and shapes: the same bits as test/golden/made_up.py makes.
 
 /**
  * @typedef {{ data: Float32Array, dims: number[], type: 'float32' }} MadeUpTensor
@@ -40,22 +40,24 @@ export function madeUpWeight(name, dims) {
 }
 
 /**
- * The images that the models are given: `[1, 3, H, W]`, from −2 to 2.
+ * The images that the models are given: `[B, 3, H, W]`, from −2 to 2.
  * @param {number} height
  * @param {number} width
+ * @param {number} B
  */
-export function madeUpPixels(height, width) {
-  return madeUp('x', [1, 3, height, width], 0, 2);
+export function madeUpPixels(height, width, B = 1) {
+  return madeUp('x', [B, 3, height, width], 0, 2);
 }
 
 /**
- * The largest error of `actual` at the elements that upstreamReal.py samples, over the largest element of all.
+ * The largest error of `actual` at the elements that test/golden/made_up.py samples, over the largest element of all.
  * @param {ArrayLike<number>} actual
  * @param {ArrayLike<number>} sample
  * @param {number} largest
+ * @param {number} count Most elements of a sample.
  */
-export function errorOfSample(actual, sample, largest) {
-  const step = Math.max(1, Math.floor(actual.length / 1000));
+export function errorOfSample(actual, sample, largest, count = 1000) {
+  const step = Math.max(1, Math.floor(actual.length / count));
   let error = 0;
   for (let i = 0; i < sample.length; i++) {
     const difference = Math.abs(/** @type {number} */ (actual[i * step]) - /** @type {number} */ (sample[i]));
