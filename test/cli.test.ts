@@ -170,6 +170,18 @@ describe('run and check', () => {
     expect((await cli('check', FAULTS, '--case', 'faults', '--suffix', '_correct')).code).toBe(0);
   });
 
+  it('write several reports of one run', async () => {
+    const reports = ['r.txt', 'r.md', 'r.xml', 'r.json'].map(path);
+    const options = ['--case', 'faults', '--suffix', '_bias_transposed'];
+    const { code, stdout } = await cli('check', ...reports.flatMap((report) => ['-o', report]), ...options, FAULTS);
+    expect(code).toBe(1);
+    const [text, markdown, junit, json] = await Promise.all(reports.map((report) => readFile(report, 'utf8')));
+    expect(text).toBe(stdout);
+    expect(markdown).toMatch(/^### Window attention: fail$/m);
+    expect(junit).toMatch(/^<\?xml .*<failure /s);
+    expect(JSON.parse(json as string)).toMatchObject({ pass: false, cases: [{ name: 'faults' }] });
+  });
+
   it('draw the errors', async () => {
     const map = path('map.svg');
     await cli('check', FAULTS, '--case', 'faults', '--suffix', '_one_window_stale', '--map', map);
@@ -194,6 +206,10 @@ describe('run and check', () => {
     [['check', CORE, '--case', 'c99'], /expected a case named "c99"/],
     [['check', CORE, '--suffix', '_none'], /expected tensors o, lse/],
     [['check', CORE, '--dtype', 'int8'], /Allowed choices are float32, tf32, bfloat16, float16/],
+    [
+      ['check', CORE, '-o', 'report.md', '-o', 'report.pdf'],
+      /--output expected a file ending in .xml, .md, .txt, .json, got/,
+    ],
     [['run', CORE], /required option/],
     [['run', CORE, '-o', 'x', '--threads', 'two'], /expected an integer ≥ 0/],
     [['run', CORE, '-o', 'x', '--backward', '--reference'], /has no dO for --backward/],

@@ -8,6 +8,8 @@ import { check } from './check.js';
 import { CHECK_REPORTS } from './checkReports.js';
 import { type ClassifiedImage, classify, formatImage } from './classify.js';
 import { info } from './info.js';
+import { jsonOf } from './json.js';
+import { reportWriter } from './reportFiles.js';
 import { run } from './run.js';
 import { vectors } from './vectors.js';
 
@@ -86,6 +88,7 @@ program
   .option('--suffix <text>', 'what follows the names of the outputs, such as _triton')
   .option('--case <name>', 'this case only')
   .option('--map <file.svg>', 'draw the errors of o, windows × heads and rows × columns')
+  .option('-o, --output <file>', 'also write the report, .xml (JUnit), .md, .json or .txt; may be repeated', repeated)
   .addOption(new Option('--dtype <name>', 'precision of the kernel').choices(PRECISIONS).default('float32'))
   .addOption(
     new Option('--format <name>', 'form of the report')
@@ -94,7 +97,9 @@ program
   )
   .addOption(json())
   .action(async (file, actuals, options) => {
+    const write = reportWriter(options.output ?? []);
     const result = await check(file, actuals, options);
+    await write(result);
     const isJson = options.json || options.format === 'json';
     print(result, CHECK_REPORTS[options.format] ?? String, { json: isJson });
     if (!result.pass) process.exitCode = MISMATCH;
@@ -142,12 +147,11 @@ program
   });
 
 function print<T>(result: T, format: (result: T) => string, options: { readonly json?: boolean }): void {
-  process.stdout.write(`${options.json ? JSON.stringify(result, replaceNonFinite, 2) : format(result)}\n`);
+  process.stdout.write(`${options.json ? jsonOf(result) : format(result)}\n`);
 }
 
-/** JSON has no infinities or NaN: they are written as text. */
-function replaceNonFinite(_key: string, value: unknown): unknown {
-  return typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
+function repeated(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, text];
 }
 
 function integer(min: number): (text: string) => number {
