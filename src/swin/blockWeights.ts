@@ -1,7 +1,7 @@
 import { continuousPositionBias } from '../reference/continuousPositionBias.js';
 import { relativePositionBias } from '../reference/relativePositionBias.js';
 import { describe, message } from '../tensor/check.js';
-import { float32Tensor, type Tensor, toFloat32 } from '../tensor/tensor.js';
+import { float32Tensor, reshaped, type Tensor, toFloat32 } from '../tensor/tensor.js';
 import type { Architecture, StageShape } from './config.js';
 import { type Linear, linearLayer, type Norm, norm, suffixed, type Weight } from './layerWeights.js';
 import { stacked } from './linearWeight.js';
@@ -50,7 +50,7 @@ export function readBlock(
     relativePositionBias: isV2
       ? readPositionMlp(dict, names.positionMlp, stage, window)
       : readTable(dict, names.table, numHeads, window),
-    logitScale: isV2 ? { ...dict.take(names.logitScale, [numHeads, 1, 1]), dims: [numHeads] } : undefined,
+    logitScale: isV2 ? reshaped(dict.take(names.logitScale, [numHeads, 1, 1]), [numHeads]) : undefined,
     projection: linearLayer(dict, names.projection, [C, C]),
     norm2: norm(dict, names.norm2, C, eps),
     fc1: linearLayer(dict, names.fc1, [hidden, C]),

@@ -1,4 +1,4 @@
-import { float32Tensor, type Tensor, toFloat32 } from '../tensor/tensor.js';
+import { float32Tensor, reshaped, type Tensor, toFloat32 } from '../tensor/tensor.js';
 import { type BlockWeights, readBlock } from './blockWeights.js';
 import type { Architecture, StageShape } from './config.js';
 import { type HeadRequest, type HeadWeights, purposeOf, readHead } from './head.js';
@@ -44,7 +44,7 @@ export function readWeights(dict: StateDict, architecture: Architecture, request
   const used = stages.slice(0, head.stages);
   const weights: SwinWeights = {
     patchEmbedding: {
-      weight: { ...projection.weight, dims: [C, numChannels * patchSize[0] * patchSize[1]] },
+      weight: reshaped(projection.weight, [C, numChannels * patchSize[0] * patchSize[1]]),
       bias: projection.bias,
     },
     floorsPatches: names.convention === 'torchvision',

@@ -73,6 +73,11 @@ export function float32Tensor(
   return { data, dims, type: 'float32' };
 }
 
+/** The same elements in another shape of equal size. */
+export function reshaped({ data, type }: TensorLike, dims: readonly number[]): TensorLike {
+  return { data, dims, ...(type !== undefined && { type }) };
+}
+
 /** Names of the typed arrays that hold floats or their bits, and those arrays. */
 interface FloatArrays {
   readonly Float32Array: Float32Array;
