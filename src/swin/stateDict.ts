@@ -26,11 +26,12 @@ export class StateDict {
    */
   take(names: string | readonly string[], dims: readonly number[]): TensorLike {
     const name = this.#find(names, dims);
-    const tensor = checkTensor(name, this.tensors[name]);
-    checkSizes(name, tensor.dims, dims);
-    checkFiniteWeight(name, tensor);
+    const checked = checkTensor(name, this.tensors[name]);
+    checkSizes(name, checked.dims, dims);
+    checkFiniteWeight(name, checked);
     this.#left.delete(name);
-    return tensor;
+    // Plain, so that a copy with other dims has its data.
+    return { data: checked.data, dims: checked.dims, type: checked.type };
   }
 
   /**
