@@ -1,154 +1,86 @@
 import { checkAttentionArgs } from '../arguments/attentionArgs.js';
 import { windowAttention } from '../reference/windowAttention.js';
-import { checkDims } from '../tensor/check.js';
+import { windowAttentionBackward } from '../reference/windowAttentionBackward.js';
+import { checkDims, checkObject, describe, message } from '../tensor/check.js';
 import { type TensorLike, toFloat64 } from '../tensor/tensor.js';
-import type { CaseInputs } from './checkCase.js';
-import { FAULT_KINDS, type Fault } from './faults.js';
-import { type FaultyInputs, faultyAttention, faultyInputs } from './faultyAttention.js';
-import { type Hypothesis, ROUNDING, WORTH_SAYING } from './hypothesis.js';
-import { localHypotheses } from './localFaults.js';
-import { locateErrors } from './locateErrors.js';
+import { type CaseActuals, type CaseInputs, OUTPUT_NAMES, type OutputName } from './checkCase.js';
+import { diagnoseOutput } from './diagnoseOutput.js';
+import type { Variant } from './faults.js';
+import { faultyProblem } from './faultyProblem.js';
+import type { Hypothesis } from './hypothesis.js';
 
-/** Windows that hypotheses are tried on: so many that are wrong, and so many that are right. */
-const WRONG_WINDOWS = 5;
-const RIGHT_WINDOWS = 2;
-/** Single faults that are combined with every other one. */
-const PARTNERS = 6;
+/** What every wrong output looks like, by its name. */
+export type Diagnoses = { readonly [name in OutputName]?: readonly Hypothesis[] };
+
+/** Outputs in the order of what explains what: a fault of one is tried first on those that follow. */
+const ORDER: readonly OutputName[] = ['o', 'lse', 'dV', 'dQ', 'dK', 'dBias', 'dLogitScale'];
 
 /**
- * Says what a wrong output looks like: tries every kind of fault, and pairs of them where no single one explains the
- * output, on some of the windows. `inputs` as `forward` takes them; `actualO`: `[B, H, L, D]`, any float type. Returns
- * hypotheses, the one that explains the output best first: `correct` for a right output, `unexplained` for a wrong one that
- * nothing comes near.
+ * Says what wrong outputs look like: tries every known fault of a kernel on some of the windows, and pairs where no single one
+ * explains the output. `inputs` as `checkCase` takes them.
+ *
+ * Given a tensor O `[B, H, L, D]`, returns its hypotheses, the one that explains it best first; `correct` for a right output,
+ * `unexplained` first where nothing explains a wrong one. Given `{ o, lse, dQ, dK, dV, dBias, dLogitScale }`, returns those of
+ * every tensor that is not right but for rounding, by its name; gradients need `dO` among the inputs.
  * @throws TypeError for what is no tensor; RangeError for sizes that disagree or no elements.
  */
-export function diagnose(inputs: CaseInputs, actualO: TensorLike): Hypothesis[] {
-  const { q, k, v, bias, mask, scale, logitScale } = inputs;
+export function diagnose(inputs: CaseInputs, actualO: TensorLike): Hypothesis[];
+export function diagnose(inputs: CaseInputs, actuals: CaseActuals): Diagnoses;
+export function diagnose(inputs: CaseInputs, actuals: TensorLike | CaseActuals): Hypothesis[] | Diagnoses {
+  checkObject('actuals', actuals);
+  if ('data' in actuals || 'dims' in actuals) {
+    return [...(explain(inputs, { o: actuals as TensorLike }, 'actualO').o ?? [])];
+  }
+  const explained = Object.entries(explain(inputs, actuals, 'actuals'));
+  return Object.fromEntries(explained.filter(([, hypotheses]) => hypotheses[0]?.name !== 'correct'));
+}
+
+function explain(inputs: CaseInputs, actuals: CaseActuals, argument: string): Diagnoses {
+  const { q, k, v, bias, mask, scale, logitScale, dO } = inputs;
   const args = checkAttentionArgs({ q, k, v, bias, mask, scale, logitScale });
-  const actual = toFloat64(checkDims('actualO', actualO, '[B, H, L, D]', args.q.dims));
-  if (actual.length === 0) throw new RangeError('"actualO" expected elements, got B = 0');
-  const truth = windowAttention({ q, k, v, bias, mask, scale, logitScale }).o.data;
-  const places = locateErrors(actual, truth, args);
-  const trial = new Trial(faultyInputs(args), actual, truth, places.windows);
-  const where = places.where && { where: places.where };
-  const explain = (name: string, explanation: string, residual: number): Hypothesis => ({
-    name,
-    explanation,
-    residual,
-    ...(name !== 'correct' && where),
-  });
-
-  const distance = trial.residual({});
-  const correct =
-    distance <= ROUNDING
-      ? explain(
-          'correct',
-          'the output is right but for rounding, perhaps of a lower precision than it is judged in',
-          distance,
-        )
-      : explain('unexplained', 'the output is wrong in a way that is not known', distance);
-  const singles = FAULT_KINDS.flatMap((kind) => {
-    const variants = kind.variants(args, { bias: bias !== undefined, mask: mask !== undefined });
-    const best = trial.best(variants);
-    return best ? [{ kind, variants, ...best }] : [];
-  }).sort((a, b) => ascending(a.residual, b.residual));
-  const hypotheses = [
-    correct,
-    ...localHypotheses(actual, truth, args, places).map((local) =>
-      explain(local.name, local.explanation, local.residual),
-    ),
-    ...singles.map(({ kind, residual }) => explain(kind.name, kind.explanation, residual)),
-  ];
-  const isExplained = hypotheses.some(({ residual }) => residual <= ROUNDING);
-  if (!isExplained) {
-    for (const [i, first] of singles.slice(0, PARTNERS).entries()) {
-      for (const second of singles.slice(i + 1)) {
-        if (Object.keys(first.fault).some((key) => key in second.fault)) continue;
-        const best = trial.best(second.variants.map((variant) => ({ ...first.fault, ...variant })));
-        if (!best) continue;
-        const name = `${first.kind.name} + ${second.kind.name}`;
-        hypotheses.push(explain(name, `${first.kind.explanation}, and ${second.kind.explanation}`, best.residual));
-      }
-    }
-  }
-  const order = (hypothesis: Hypothesis) => {
-    return hypothesis.name === 'unexplained' ? WORTH_SAYING * Math.min(hypothesis.residual, 1) : hypothesis.residual;
+  const { B, H, L } = args;
+  const names = ORDER.filter((name) => actuals[name] !== undefined);
+  if (names.length === 0) throw new RangeError(message(argument, `one of ${OUTPUT_NAMES.join(', ')}`, 'none'));
+  const isBackward = names.some((name) => name.startsWith('d'));
+  if (isBackward && dO === undefined)
+    throw new TypeError(message('dO', 'a tensor beside actual gradients', describe(dO)));
+  const legends: { readonly [name in OutputName]?: readonly [string, readonly number[]] } = {
+    lse: ['[B, H, L]', [B, H, L]],
+    dBias: ['[H, L, L]', [H, L, L]],
+    dLogitScale: ['[H]', [H]],
   };
-  // Array.sort is stable: of equal residuals the earlier, simpler hypothesis stays first.
-  return hypotheses.sort((a, b) => ascending(order(a), order(b)));
-}
-
-/** Compares what faults would give with the actual output, on a few windows. */
-class Trial {
-  readonly #windows: readonly number[];
-  readonly #scale: number;
-
-  constructor(
-    private readonly inputs: FaultyInputs,
-    private readonly actual: Float64Array,
-    private readonly truth: Float64Array,
-    wrongWindows: readonly number[],
-  ) {
-    const { B } = inputs.args;
-    const wrong = new Set(wrongWindows);
-    const right = Array.from({ length: B }, (_, b) => b).filter((b) => !wrong.has(b));
-    const chosen = [...spread(wrongWindows, WRONG_WINDOWS), ...spread(right, RIGHT_WINDOWS)];
-    this.#windows = chosen.length > 0 ? chosen : [0];
-    this.#scale = Math.min(this.#size(truth), this.#size(actual) || Number.POSITIVE_INFINITY);
+  const checked = new Map(
+    names.map((name) => {
+      const [legend, dims] = legends[name] ?? ['[B, H, L, D]', args.q.dims];
+      const actual = actuals[name] as TensorLike;
+      const isColumn = name === 'dLogitScale' && actual.dims?.length === 3;
+      const tensor = checkDims(
+        argument === 'actuals' ? `actuals.${name}` : argument,
+        actual,
+        isColumn ? '[H, 1, 1]' : legend,
+        isColumn ? [H, 1, 1] : dims,
+      );
+      if (tensor.data.length === 0) throw new RangeError(`"${argument}" expected elements, got B = 0`);
+      return [name, toFloat64(tensor)] as const;
+    }),
+  );
+  const forward = windowAttention({ q, k, v, bias, mask, scale, logitScale });
+  const gradients =
+    isBackward && dO ? windowAttentionBackward({ q, k, v, bias, mask, scale, logitScale, dO }) : undefined;
+  const truths: { readonly [name in OutputName]?: { readonly data: Float64Array } | undefined } = {
+    ...forward,
+    ...gradients,
+  };
+  const problem = faultyProblem({ ...args, dO }, { o: forward.o.data, lse: forward.lse.data });
+  const hints: Variant[] = [];
+  const diagnoses: { [name in OutputName]?: readonly Hypothesis[] } = {};
+  for (const [name, actual] of checked) {
+    const truth = truths[name];
+    if (!truth)
+      throw new RangeError(message(`actuals.${name}`, `no ${name} without the input that it belongs to`, name));
+    const { hypotheses, fault } = diagnoseOutput(problem, name, actual, truth.data, hints);
+    if (fault) hints.push(fault);
+    diagnoses[name] = hypotheses;
   }
-
-  /** The variant that explains the output best; undefined where none changes the right output. */
-  best(variants: readonly Fault[]): { fault: Fault; residual: number } | undefined {
-    let best: { fault: Fault; residual: number } | undefined;
-    for (const fault of variants) {
-      const outputs = this.#windows.map((b) => faultyAttention(this.inputs, b, fault));
-      const changes = outputs.some((output, i) => {
-        const right = this.#of(this.truth, this.#windows[i] as number);
-        return output.some((x, at) => Math.abs(x - (right[at] as number)) > 1e-9 * Math.abs(right[at] as number));
-      });
-      if (!changes) continue;
-      const residual = this.#residualOf(outputs);
-      if (!best || residual < best.residual) best = { fault, residual };
-    }
-    return best;
-  }
-
-  residual(fault: Fault): number {
-    return this.#residualOf(this.#windows.map((b) => faultyAttention(this.inputs, b, fault)));
-  }
-
-  /** Root of the sum of squares over the windows tried; Infinity where one is not finite. */
-  #size(x: Float64Array): number {
-    const squares = this.#windows.reduce((sum, b) => this.#of(x, b).reduce((own, y) => own + y * y, sum), 0);
-    return Number.isNaN(squares) ? Number.POSITIVE_INFINITY : Math.sqrt(squares);
-  }
-
-  #residualOf(outputs: readonly Float64Array[]): number {
-    let squares = 0;
-    for (const [i, output] of outputs.entries()) {
-      const actual = this.#of(this.actual, this.#windows[i] as number);
-      output.forEach((x, at) => {
-        const y = actual[at] as number;
-        if (!Object.is(x, y)) squares += (x - y) ** 2;
-      });
-    }
-    const residual = Math.sqrt(squares) / (this.#scale || 1);
-    return Number.isNaN(residual) ? Number.POSITIVE_INFINITY : residual;
-  }
-
-  #of(x: Float64Array, b: number): Float64Array {
-    const size = this.truth.length / this.inputs.args.B;
-    return x.subarray(b * size, (b + 1) * size);
-  }
-}
-
-/** Also where both are infinite. */
-function ascending(a: number, b: number): number {
-  return a < b ? -1 : a > b ? 1 : 0;
-}
-
-/** `count` of the items, from the first to the last. */
-function spread(items: readonly number[], count: number): number[] {
-  if (items.length <= count) return [...items];
-  return Array.from({ length: count }, (_, i) => items[Math.round((i * (items.length - 1)) / (count - 1))] as number);
+  return diagnoses;
 }

@@ -1,145 +1,475 @@
-import type { CheckedAttentionArgs } from '../arguments/attentionArgs.js';
-import { clampLogitScale, NORM_FLOOR } from '../reference/scores.js';
-import { toFloat64 } from '../tensor/tensor.js';
-import type { Fault } from './faults.js';
+import { MAX_LOGIT_SCALE, NORM_FLOOR } from '../reference/scores.js';
+import type { OutputName } from './checkCase.js';
+import { ZERO } from './families/places.js';
+import type {
+  Accumulation,
+  Fault,
+  FaultyUnit,
+  GradientProduct,
+  Normalisation,
+  OperandName,
+  Softmax,
+} from './faults.js';
+import type { FaultyProblem } from './faultyProblem.js';
 
-/** Inputs in float64, read once for all hypotheses; q and k are unit rows under cosine attention. */
-export interface FaultyInputs {
-  readonly args: CheckedAttentionArgs;
-  readonly q: Float64Array;
-  readonly k: Float64Array;
-  readonly v: Float64Array;
-  /** What a kernel that swaps them uses as keys and as values. */
-  readonly swappedKeys: Float64Array;
-  readonly swappedValues: Float64Array;
-  readonly bias: Float64Array | undefined;
-  readonly mask: Float64Array | undefined;
-  /** The factor of every head's products. */
-  readonly scales: readonly number[];
+/** Right parts of one window and head, kept from one hypothesis to the next. */
+interface Kept {
+  G?: Float64Array;
+  P?: Softmax;
+  S?: Float64Array;
+  dP?: Float64Array;
 }
 
-export function faultyInputs(args: CheckedAttentionArgs): FaultyInputs {
-  const { H, D, logitScale } = args;
-  const rows = (x: Float64Array) => (logitScale ? unitRows(x, D) : x);
-  const scales = logitScale && Array.from(toFloat64(logitScale), (value) => Math.exp(clampLogitScale(value)));
-  return {
-    args,
-    q: rows(toFloat64(args.q)),
-    k: rows(toFloat64(args.k)),
-    v: toFloat64(args.v),
-    swappedKeys: rows(toFloat64(args.v)),
-    swappedValues: toFloat64(args.k),
-    bias: args.bias && toFloat64(args.bias),
-    mask: args.mask && toFloat64(args.mask),
-    scales: scales ?? new Array(H).fill(args.scale),
+/** Numbers that may be kept at most. */
+const MOST_KEPT = 8e6;
+const RIGHT_PRODUCTS: { readonly [name in OutputName]?: GradientProduct } = {
+  dQ: { left: 'dS', isTransposed: false, right: 'k' },
+  dK: { left: 'dS', isTransposed: true, right: 'q' },
+  dV: { left: 'P', isTransposed: true, right: 'dO' },
+};
+
+/** A kernel with any fault, in float64, one window and head at a time; only the queries in `rows` where that is enough. */
+export class FaultyAttention {
+  readonly #kept = new Map<number, Kept>();
+  readonly #all: readonly number[];
+
+  constructor(
+    private readonly problem: FaultyProblem,
+    readonly rows: readonly number[],
+  ) {
+    this.#all = Array.from({ length: problem.L }, (_, i) => i);
+  }
+
+  /**
+   * What goes to `output` from window b and head h: o and dQ `[rows, D]`, lse `[rows]`, dK and dV `[L, D]`, dBias
+   * `[rows, L]` and dLogitScale `[1]` before the sum over windows. NaN where it depends on unknown memory.
+   */
+  run(fault: Fault, output: OutputName, b: number, h: number): Float64Array {
+    const { problem } = this;
+    const { L, D } = problem;
+    const isWhole = output === 'dK' || output === 'dV' || output === 'dLogitScale';
+    const needsAll = isWhole || fault.needsAllRows === true || fault.product?.isTransposed === true;
+    const rows = needsAll ? this.#all : this.rows;
+    const unit: FaultyUnit = { problem, b, h, L, D, rows, factor: problem.factors[h] as number };
+    const pass = new Pass(fault, unit, this.#keep(unit));
+    const result = pass.output(output);
+    if (!needsAll || isWhole) return result;
+    const width = result.length / L;
+    const some = new Float64Array(this.rows.length * width);
+    for (const [r, i] of this.rows.entries()) some.set(result.subarray(i * width, (i + 1) * width), r * width);
+    return some;
+  }
+
+  #keep({ b, h, rows, L, problem }: FaultyUnit): Kept {
+    const key = ((b * problem.H + h) * 2 + (rows === this.#all ? 1 : 0)) as number;
+    const known = this.#kept.get(key);
+    if (known) return known;
+    const fresh: Kept = {};
+    if ((this.#kept.size + 1) * rows.length * L * 4 <= MOST_KEPT) this.#kept.set(key, fresh);
+    return fresh;
+  }
+}
+
+/** One window and head of a faulty kernel. */
+class Pass {
+  readonly #Q: () => Float64Array;
+  readonly #K: () => Float64Array;
+  #dP: Float64Array = new Float64Array(0);
+
+  constructor(
+    private readonly fault: Fault,
+    private readonly unit: FaultyUnit,
+    private readonly kept: Kept,
+  ) {
+    this.#Q = once(() => this.#unitRows('q', fault.normaliseQ));
+    this.#K = once(() => this.#unitRows('k', fault.normaliseK));
+  }
+
+  output(name: OutputName): Float64Array {
+    const { fault, unit } = this;
+    const { rows, L, D } = unit;
+    const S = this.#scores();
+    const softmax = this.#softmax(S);
+    if (name === 'lse') return this.#finished(softmax.lse.slice(), S);
+    let { P } = softmax;
+    if (fault.probabilities) {
+      P = P.slice();
+      fault.probabilities(P, unit, S);
+    }
+    if (name === 'o')
+      return this.#finished(multiply(P, this.#operand('v'), rows.length, L, D, accumulationOf(fault, 'output')), S);
+    const dS = name === 'dV' && fault.product === undefined ? P : this.#scoreGradients(P, softmax);
+    if (name === 'dBias') return this.#finished(dS.slice(), S);
+    if (name === 'dLogitScale') return this.#finished(Float64Array.of(this.#logitScaleGradient(dS, S)), S);
+    return this.#finished(this.#gradient(name, { P, dS }), S);
+  }
+
+  #finished(x: Float64Array, S: Float64Array): Float64Array {
+    this.fault.output?.(x, this.unit, S);
+    return x;
+  }
+
+  /** The L rows of an operand as the kernel reads them. */
+  #operand(name: OperandName | 'o'): Float64Array {
+    const { problem, b, h, L, D } = this.unit;
+    const source = name === 'o' ? undefined : this.fault[name];
+    const x = problem[source?.from ?? name];
+    if (!x) throw new RangeError(`no ${name} to read`);
+    const round = this.fault.roundInputs;
+    const at = (b * problem.H + h) * L * D;
+    if (!source?.at) {
+      const own = x.subarray(at, at + L * D);
+      return round ? own.map(round) : own;
+    }
+    const read = new Float64Array(L * D);
+    for (let i = 0; i < L; i++) {
+      for (let d = 0; d < D; d++) {
+        const from = source.at(b, h, i, d);
+        // Memory outside the tensor is NaN, and so is all that depends on it.
+        read[i * D + d] = from === ZERO ? 0 : (x[from] ?? Number.NaN);
+      }
+    }
+    return round ? read.map(round) : read;
+  }
+
+  #unitRows(name: 'q' | 'k', normalisation: Normalisation | undefined): Float64Array {
+    const { problem, L, D } = this.unit;
+    const X = this.#operand(name);
+    if (normalisation) return normalisation.unit(X, L, D, this.unit, name);
+    return problem.logitScale ? unitRows(X, L, D) : X;
+  }
+
+  /** Products of queries and keys `[rows, L]`, kept where nothing changes them. */
+  #products(): Float64Array {
+    const { fault, kept } = this;
+    const isRight = !(
+      fault.q ||
+      fault.k ||
+      fault.normaliseQ ||
+      fault.normaliseK ||
+      fault.roundInputs ||
+      fault.accumulation
+    );
+    if (isRight && kept.G) return kept.G;
+    const { rows, L, D } = this.unit;
+    const G = products(this.#Q(), this.#K(), rows, L, D, accumulationOf(fault, 'scores'));
+    if (isRight) kept.G = G;
+    return G;
+  }
+
+  #scores(): Float64Array {
+    const { fault, unit, kept } = this;
+    const { problem, b, h, rows, L } = unit;
+    const isRight = isScoreRight(fault);
+    if (isRight && kept.S) return kept.S;
+    const G = this.#products();
+    const factor = fault.factor ? fault.factor(unit.factor, h) : unit.factor;
+    const { bias, mask, nW } = problem;
+    const S = new Float64Array(G.length);
+    const biasFactor = fault.biasFactor ?? 1;
+    const maskFactor = fault.maskFactor ?? 1;
+    const scoreFactor = fault.scoreFactor ?? 1;
+    for (const [r, i] of rows.entries()) {
+      for (let j = 0; j < L; j++) {
+        let s = factor * (G[r * L + j] as number);
+        if (bias) {
+          const at = fault.bias ? fault.bias(0, h, i, j) : (h * L + i) * L + j;
+          if (at !== ZERO) s += biasFactor * (bias[at] ?? Number.NaN);
+        }
+        if (mask) {
+          const at = fault.mask ? fault.mask(b, 0, i, j) : ((b % nW) * L + i) * L + j;
+          if (at !== ZERO) s += maskFactor * (mask[at] ?? Number.NaN);
+        }
+        S[r * L + j] = scoreFactor === 1 ? s : scoreFactor * s;
+      }
+    }
+    fault.scores?.(S, unit);
+    if (isRight) kept.S = S;
+    return S;
+  }
+
+  #softmax(S: Float64Array): Softmax {
+    const { fault, unit, kept } = this;
+    const isRight = isScoreRight(fault) && !fault.softmax && !fault.savedLse;
+    if (isRight && kept.P) return kept.P;
+    const softmax = fault.savedLse
+      ? this.#fromSavedLse(S)
+      : fault.softmax
+        ? fault.softmax(S, unit)
+        : softmaxOf(S, unit.rows.length, unit.L);
+    if (isRight) kept.P = softmax;
+    return softmax;
+  }
+
+  #fromSavedLse(S: Float64Array): Softmax {
+    const { problem, b, h, rows, L } = this.unit;
+    const { at, change } = this.fault.savedLse ?? {};
+    const P = new Float64Array(S.length);
+    const lse = new Float64Array(rows.length);
+    for (const [r, i] of rows.entries()) {
+      const from = at ? at(b, h, i, 0) : (b * problem.H + h) * L + i;
+      const read = from === ZERO ? 0 : (problem.lse[from] ?? Number.NaN);
+      lse[r] = change ? change(read) : read;
+      for (let j = 0; j < L; j++) {
+        const s = S[r * L + j] as number;
+        P[r * L + j] = s === Number.NEGATIVE_INFINITY ? 0 : Math.exp(s - (lse[r] as number));
+      }
+    }
+    return { P, lse };
+  }
+
+  /** dS `[rows, L]`. */
+  #scoreGradients(P: Float64Array, { P: unrounded }: Softmax): Float64Array {
+    const { fault, unit, kept } = this;
+    const { problem, b, h, rows, L, D } = unit;
+    const isRight = !(fault.v || fault.dO || fault.roundInputs || fault.outputGradients || fault.accumulation);
+    let dP = isRight ? kept.dP : undefined;
+    if (!dP) {
+      dP = products(this.#operand('dO'), this.#operand('v'), rows, L, D, accumulationOf(fault, 'scores'));
+      fault.outputGradients?.(dP, unit);
+      if (isRight) kept.dP = dP;
+    }
+    this.#dP = dP;
+    const delta = new Float64Array(rows.length);
+    for (const [r, i] of rows.entries()) {
+      let sum = 0;
+      if (fault.delta === 'saved') {
+        const at = ((b * problem.H + h) * L + i) * D;
+        const dO = problem.dO as Float64Array;
+        for (let d = at; d < at + D; d++) sum += (dO[d] as number) * (problem.o[d] as number);
+      } else {
+        for (let j = r * L; j < (r + 1) * L; j++) {
+          const p = unrounded[j] as number;
+          if (p !== 0) sum += p * (dP[j] as number);
+        }
+      }
+      delta[r] = sum;
+    }
+    if (typeof fault.delta === 'function') fault.delta(delta, unit, dP, P);
+    const dS = new Float64Array(P.length);
+    const { scoreGradient } = fault;
+    for (let r = 0; r < rows.length; r++) {
+      const d = delta[r] as number;
+      for (let at = r * L; at < (r + 1) * L; at++) {
+        const p = P[at] as number;
+        dS[at] = scoreGradient ? scoreGradient(p, dP[at] as number, d) : p * ((dP[at] as number) - d);
+      }
+    }
+    fault.scoreGradients?.(dS, unit);
+    return dS;
+  }
+
+  #gradient(name: OutputName, { P, dS }: { P: Float64Array; dS: Float64Array }): Float64Array {
+    const { fault, unit } = this;
+    const { problem, h, rows, L, D } = unit;
+    const right = RIGHT_PRODUCTS[name] as GradientProduct;
+    const { left, isTransposed, right: operand } = fault.product ?? right;
+    let M = left === 'P' ? P : left === 'dP' ? this.#dP : dS;
+    if (fault.terms) {
+      const { terms } = fault;
+      M = M.map((value, at) => (terms(rows[Math.floor(at / L)] as number, at % L) ? value : 0));
+    }
+    const X = operand === 'q' ? this.#Q() : operand === 'k' ? this.#K() : this.#operand(operand);
+    const accumulation = accumulationOf(fault, 'output');
+    const sum = isTransposed
+      ? multiplyTransposed(M, X, rows, L, D, accumulation)
+      : multiply(M, X, rows.length, L, D, accumulation);
+    if (name === 'dV') return sum;
+    const factor = fault.factor ? fault.factor(unit.factor, h) : unit.factor;
+    const scoreFactor = fault.scoreFactor ?? 1;
+    for (let at = 0; at < sum.length; at++) sum[at] = (sum[at] as number) * factor * scoreFactor;
+    if (!problem.logitScale) return sum;
+    const isQ = name === 'dQ';
+    const normalisation = isQ ? fault.normaliseQ : fault.normaliseK;
+    const all = this.#operand(isQ ? 'q' : 'k');
+    const own = isQ && rows.length < L ? pick(all, rows, D) : all;
+    if (normalisation?.backward) return normalisation.backward(own, sum, own.length / D, D);
+    return normaliseBackward(own, sum, own.length / D, D);
+  }
+
+  /** Σ dS ∘ S of the products, 0 where the logit scale is clamped. */
+  #logitScaleGradient(dS: Float64Array, S: Float64Array): number {
+    const { fault, unit } = this;
+    const { problem, h } = unit;
+    const logit = problem.logitScale?.[h] ?? 0;
+    if (logit > MAX_LOGIT_SCALE && fault.logitTerm !== 'unclamped') return 0;
+    const G = fault.logitTerm === 'score' ? S : this.#products();
+    let sum = 0;
+    for (let at = 0; at < dS.length; at++) {
+      const ds = dS[at] as number;
+      if (ds !== 0) sum += ds * (G[at] as number);
+    }
+    const factor = fault.factor ? fault.factor(unit.factor, h) : unit.factor;
+    return fault.logitTerm === 'score' || fault.logitTerm === 'cosine' ? sum : sum * factor;
+  }
+}
+
+function isScoreRight({
+  q,
+  k,
+  bias,
+  mask,
+  factor,
+  biasFactor,
+  maskFactor,
+  scoreFactor,
+  normaliseQ,
+  normaliseK,
+  roundInputs,
+  accumulation,
+  scores,
+}: Fault): boolean {
+  return !(
+    q ||
+    k ||
+    bias ||
+    mask ||
+    factor ||
+    biasFactor !== undefined ||
+    maskFactor !== undefined ||
+    scoreFactor !== undefined ||
+    normaliseQ ||
+    normaliseK ||
+    roundInputs ||
+    accumulation ||
+    scores
+  );
+}
+
+function accumulationOf({ accumulation }: Fault, of: 'scores' | 'output'): Accumulation | undefined {
+  return accumulation && (accumulation.of === 'all' || accumulation.of === of) ? accumulation : undefined;
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
   };
 }
 
-/** `[H, L, D]`: the output of one window as a kernel with that fault computes it, in float64. */
-export function faultyAttention(inputs: FaultyInputs, b: number, fault: Fault): Float64Array {
-  const { H, L, D } = inputs.args;
-  const out = new Float64Array(H * L * D);
-  for (let h = 0; h < H; h++) attendHead(inputs, b, h, fault, out.subarray(h * L * D, (h + 1) * L * D));
-  return fault.isNotPermuted ? interleaveHeads(out, H, L, D) : out;
+function pick(X: Float64Array, rows: readonly number[], D: number): Float64Array {
+  const some = new Float64Array(rows.length * D);
+  for (const [r, i] of rows.entries()) some.set(X.subarray(i * D, (i + 1) * D), r * D);
+  return some;
 }
 
-function attendHead(inputs: FaultyInputs, b: number, h: number, fault: Fault, out: Float64Array): void {
-  const { H, L, D } = inputs.args;
-  const at = (b * H + h) * L * D;
-  const keys = fault.keys ?? L;
-  const S = scoresOf(inputs, b, h, fault, keys);
-  const values = (fault.isKeyValueSwapped ? inputs.swappedValues : inputs.v).subarray(at, at + L * D);
-  const { weights, sums } = exponentials(S, L, keys, fault);
-  const { round, isBeforeDivision } = fault.rounding ?? { round: undefined, isBeforeDivision: false };
-  for (let i = 0; i < L; i++) {
-    for (let j = 0; j < keys; j++) {
-      const sum = (fault.isSoftmaxOverQueries ? sums[j] : sums[i]) as number;
-      const e = weights[i * keys + j] as number;
-      const divisor = fault.isUnnormalised ? 1 : sum;
-      let p = divisor === 0 ? 0 : e / divisor;
-      if (round) p = isBeforeDivision ? round(e) / divisor : round(p);
-      if (p === 0) continue;
-      for (let d = 0; d < D; d++) out[i * D + d] = (out[i * D + d] as number) + p * (values[j * D + d] as number);
-    }
-  }
-}
-
-/** `[L, keys]`. */
-function scoresOf(inputs: FaultyInputs, b: number, h: number, fault: Fault, keys: number): Float64Array {
-  const { B, H, L, D, nW } = inputs.args;
-  const { bias, mask } = inputs;
-  const at = (b * H + h) * L * D;
-  const Q = inputs.q.subarray(at, at + L * D);
-  const K = (fault.isKeyValueSwapped ? inputs.swappedKeys : inputs.k).subarray(at, at + L * D);
-  const right = inputs.scales[h] as number;
-  const scale = fault.scaleOf ? fault.scaleOf(right) : right;
-  const biasFactor = fault.biasFactor ? fault.biasFactor(right) : 1;
-  const maskWindow = mask && (fault.maskOf ? fault.maskOf(b, nW, B) : b % nW);
-  const features = fault.features ?? D;
-  const shape = inputs.args;
-  const S = new Float64Array(L * keys);
-  for (let i = 0; i < L; i++) {
-    for (let j = 0; j < keys; j++) {
-      let s = 0;
-      for (let d = 0; d < features; d++) s += (Q[i * D + d] as number) * (K[j * D + d] as number);
-      s *= scale;
-      if (bias) {
-        const place = fault.biasAt ? fault.biasAt(h, i, j, shape) : (h * L + i) * L + j;
-        if (place !== undefined) s += biasFactor * (bias[place] as number);
+/** `X[rows] Yᵀ`: `[rows, L]`. */
+function products(
+  X: Float64Array,
+  Y: Float64Array,
+  rows: readonly number[],
+  L: number,
+  D: number,
+  low?: Accumulation,
+): Float64Array {
+  const out = new Float64Array(rows.length * L);
+  for (let r = 0; r < rows.length; r++) {
+    const x = (rows[r] as number) * D;
+    for (let j = 0; j < L; j++) {
+      let sum = 0;
+      if (low) {
+        for (let d = 0; d < D; d += low.block) {
+          let part = 0;
+          for (let e = d; e < Math.min(d + low.block, D); e++) part += (X[x + e] as number) * (Y[j * D + e] as number);
+          sum = low.round(sum + part);
+        }
+      } else {
+        for (let d = 0; d < D; d++) sum += (X[x + d] as number) * (Y[j * D + d] as number);
       }
-      if (mask && maskWindow !== undefined) s += mask[(maskWindow * L + i) * L + j] as number;
-      if (fault.isCausal && j > i) s = Number.NEGATIVE_INFINITY;
-      S[i * keys + j] = s;
+      out[r * L + j] = sum;
     }
   }
-  return S;
+  return out;
 }
 
-/** e^(S − max) and its sums, by rows, or by columns for a softmax over queries. */
-function exponentials(S: Float64Array, L: number, keys: number, fault: Fault) {
-  const isByColumns = fault.isSoftmaxOverQueries === true;
-  const lines = isByColumns ? keys : L;
-  const padded = fault.paddedKeys ?? 0;
-  const maxima = new Float64Array(lines).fill(padded > 0 ? 0 : Number.NEGATIVE_INFINITY);
-  const lineOf = (at: number) => (isByColumns ? at % keys : Math.floor(at / keys));
-  S.forEach((s, at) => {
-    const line = lineOf(at);
-    if (!(s <= (maxima[line] as number))) maxima[line] = s;
-  });
-  const sums = new Float64Array(lines);
-  const weights = S.map((s, at) => {
-    const line = lineOf(at);
-    const max = maxima[line] as number;
-    const e = max === Number.NEGATIVE_INFINITY ? 0 : Math.exp(s - (fault.isUnnormalised === 'plain' ? 0 : max));
-    sums[line] = (sums[line] as number) + e;
-    return e;
-  });
-  if (padded > 0) {
-    maxima.forEach((max, line) => {
-      sums[line] = (sums[line] as number) + padded * Math.exp(-max);
-    });
+/** `M X`: `[R, D]`; a weight of 0 takes nothing, not even of what is unknown. */
+function multiply(M: Float64Array, X: Float64Array, R: number, L: number, D: number, low?: Accumulation): Float64Array {
+  const out = new Float64Array(R * D);
+  for (let r = 0; r < R; r++) {
+    for (let j = 0; j < L; j++) {
+      const m = M[r * L + j] as number;
+      if (m !== 0)
+        for (let d = 0; d < D; d++) out[r * D + d] = (out[r * D + d] as number) + m * (X[j * D + d] as number);
+      if (low && ((j + 1) % low.block === 0 || j === L - 1)) {
+        for (let d = 0; d < D; d++) out[r * D + d] = low.round(out[r * D + d] as number);
+      }
+    }
   }
-  return { weights, sums };
+  return out;
 }
 
-function unitRows(x: Float64Array, D: number): Float64Array {
-  const unit = new Float64Array(x.length);
-  for (let row = 0; row < x.length; row += D) {
+/** `Mᵀ X[rows]`: `[L, D]`. */
+function multiplyTransposed(
+  M: Float64Array,
+  X: Float64Array,
+  rows: readonly number[],
+  L: number,
+  D: number,
+  low?: Accumulation,
+): Float64Array {
+  const out = new Float64Array(L * D);
+  for (let r = 0; r < rows.length; r++) {
+    const x = (rows[r] as number) * D;
+    for (let j = 0; j < L; j++) {
+      const m = M[r * L + j] as number;
+      if (m !== 0) for (let d = 0; d < D; d++) out[j * D + d] = (out[j * D + d] as number) + m * (X[x + d] as number);
+    }
+    if (low && ((r + 1) % low.block === 0 || r === rows.length - 1)) {
+      for (let at = 0; at < out.length; at++) out[at] = low.round(out[at] as number);
+    }
+  }
+  return out;
+}
+
+/** Softmax by rows of S `[R, K]`; a row of −∞ gives zeros. */
+export function softmaxOf(S: Float64Array, R: number, K: number): Softmax {
+  const P = new Float64Array(R * K);
+  const lse = new Float64Array(R);
+  for (let r = 0; r < R; r++) {
+    let max = Number.NEGATIVE_INFINITY;
+    for (let at = r * K; at < (r + 1) * K; at++) if (!((S[at] as number) <= max)) max = S[at] as number;
+    if (max === Number.NEGATIVE_INFINITY) {
+      lse[r] = max;
+      continue;
+    }
     let sum = 0;
-    for (let d = row; d < row + D; d++) sum += (x[d] as number) ** 2;
-    const norm = Math.max(Math.sqrt(sum), NORM_FLOOR);
-    for (let d = row; d < row + D; d++) unit[d] = (x[d] as number) / norm;
+    for (let at = r * K; at < (r + 1) * K; at++) {
+      const e = Math.exp((S[at] as number) - max);
+      P[at] = e;
+      sum += e;
+    }
+    for (let at = r * K; at < (r + 1) * K; at++) P[at] = (P[at] as number) / sum;
+    lse[r] = max + Math.log(sum);
+  }
+  return { P, lse };
+}
+
+/** Rows over their norms, floored at 1e-12. */
+export function unitRows(X: Float64Array, L: number, D: number): Float64Array {
+  const unit = new Float64Array(X.length);
+  for (let i = 0; i < L; i++) {
+    const norm = normOf(X, i, D);
+    for (let d = i * D; d < (i + 1) * D; d++) unit[d] = (X[d] as number) / norm;
   }
   return unit;
 }
 
-/** `[H, L, D]` → `[L, H, D]`. */
-function interleaveHeads(x: Float64Array, H: number, L: number, D: number): Float64Array {
-  const out = new Float64Array(x.length);
-  for (let h = 0; h < H; h++) {
-    for (let i = 0; i < L; i++) {
-      out.set(x.subarray((h * L + i) * D, (h * L + i + 1) * D), (i * H + h) * D);
-    }
+export function normOf(X: Float64Array, i: number, D: number): number {
+  let sum = 0;
+  for (let d = i * D; d < (i + 1) * D; d++) sum += (X[d] as number) ** 2;
+  return Math.max(Math.sqrt(sum), NORM_FLOOR);
+}
+
+/** `(dX̂ − x̂ (x̂ · dX̂)) / ‖x‖` by rows. */
+export function normaliseBackward(X: Float64Array, dX: Float64Array, L: number, D: number): Float64Array {
+  const out = new Float64Array(dX.length);
+  for (let i = 0; i < L; i++) {
+    const norm = normOf(X, i, D);
+    let along = 0;
+    for (let d = i * D; d < (i + 1) * D; d++) along += (X[d] as number) * (dX[d] as number);
+    along /= norm * norm;
+    for (let d = i * D; d < (i + 1) * D; d++) out[d] = ((dX[d] as number) - (X[d] as number) * along) / norm;
   }
   return out;
 }

@@ -5,8 +5,8 @@ export interface Hypothesis {
   /** A kind of fault, two joined by ` + `, `correct`, or `unexplained` for a wrong output as it is. */
   readonly name: string;
   readonly explanation: string;
-  /** Root mean square of actual − explained over the elements that are wrong, over that of the right output or the
-   * actual one, whichever is smaller; Infinity where one is not finite alone. */
+  /** Root mean square of actual − explained over that of the actual output, at the places that are wrong; Infinity where
+   * one of the two is not finite alone. */
   readonly residual: number;
   /** Indices along each axis that are wrong, an axis absent where all of it are. */
   readonly where?: WrongPlaces;
@@ -23,7 +23,7 @@ export const ROUNDING = 0.02;
 /** A fault that leaves more than this share of the error explains nothing. */
 export const WORTH_SAYING = 0.5;
 /** Candidates whose residuals lie closer than this are told apart by their order alone. */
-const TIE = 1.1;
+const TIE = 1.3;
 /** Below this, residuals are sums in another order. */
 const EXACT = 1e-6;
 /** Hypotheses that are returned. */
@@ -67,6 +67,6 @@ export function rankHypotheses(
 }
 
 /** Also where both are infinite. */
-function ascending(a: number, b: number): number {
+export function ascending(a: number, b: number): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -1,4 +1,4 @@
-import type { FaultShape } from './faults.js';
+import type { Axes } from './families/places.js';
 
 /** Indices that are wrong along each axis of the output, where some are and some are not. */
 export interface WrongPlaces {
@@ -10,55 +10,86 @@ export interface WrongPlaces {
   readonly channels?: readonly number[];
 }
 
+/** Where an output `[B, H, L, D]` is wrong: in these windows and heads, and of them in these rows and columns. */
 export interface Located {
-  /** Every window with an element that is wrong. */
-  readonly windows: readonly number[];
-  /** Rows (b · H + h) · L + i with an element that is wrong. */
-  readonly wrongRows: readonly number[];
+  /** b · H + h, ascending. */
+  readonly units: readonly number[];
+  readonly rows: readonly number[];
+  readonly columns: readonly number[];
+  /** Absent where every place of every axis is wrong, or none is clearly. */
   readonly where: WrongPlaces | undefined;
 }
 
-/** Errors beyond so many times the usual one are no rounding. */
-const BEYOND_ROUNDING = 64;
-/** The usual error is at least this share of the largest right value: float32's rounding. */
-const FLOOR = 2 ** -22;
+/** Errors of wrong places are at least so many times those of right ones. */
+const GAP = 8;
+/** Right places are no further from the truth than this share of the root mean square of their window and head. */
+const MOST_RIGHT = 0.1;
+/** Errors below this share are rounding, however unevenly it is spread. */
+const FLOOR = 2 ** -10;
 
-/** Where an output is wrong: by more than rounding, which the smaller half of all errors shows. */
-export function locateErrors(actual: Float64Array, truth: Float64Array, shape: FaultShape): Located {
-  const { B, H, L, D } = shape;
-  const errors = actual.map((x, i) => {
-    const error = Math.abs(x - (truth[i] as number));
-    return Number.isNaN(error) && !Object.is(x, truth[i]) ? Number.POSITIVE_INFINITY : error || 0;
-  });
-  const largest = truth.reduce((max, x) => Math.max(max, Number.isFinite(x) ? Math.abs(x) : 0), 0);
-  const usual = Float64Array.from(errors).sort()[errors.length >> 1] as number;
-  const bound = BEYOND_ROUNDING * Math.max(Number.isFinite(usual) ? usual : 0, FLOOR * largest);
-  // Where half of the elements are wrong, the usual error is itself no rounding.
-  const isEverywhere = usual > 2 ** -6 * largest;
-  const [windows, heads, rows, columns] = [new Set<number>(), new Set<number>(), new Set<number>(), new Set<number>()];
-  const wrongRows = new Set<number>();
-  errors.forEach((error, at) => {
-    if (!(error > (isEverywhere ? 0 : bound))) return;
-    const row = Math.floor(at / D);
-    windows.add(Math.floor(row / (L * H)));
-    heads.add(Math.floor(row / L) % H);
-    rows.add(row % L);
-    columns.add(at % D);
-    wrongRows.add(row);
-  });
-  const some = (set: ReadonlySet<number>, size: number) => {
-    return set.size > 0 && set.size < size ? [...set].sort((a, b) => a - b) : undefined;
-  };
+/** Where an output is wrong. The largest error of each place along an axis tells right ones from wrong, if there is a gap. */
+export function locateErrors(actual: Float64Array, truth: Float64Array, axes: Axes): Located {
+  const { B, H, L, D } = axes;
+  const units = new Float64Array(B * H);
+  const windows = new Float64Array(B);
+  const heads = new Float64Array(H);
+  const rows = new Float64Array(L);
+  const columns = new Float64Array(D);
+  for (let unit = 0; unit < B * H; unit++) {
+    const from = unit * L * D;
+    const size = rootMeanSquare(truth.subarray(from, from + L * D));
+    for (let at = from; at < from + L * D; at++) {
+      const apart = errorOf(actual[at] as number, truth[at] as number);
+      if (apart === 0) continue;
+      const error = size > 0 ? apart / size : Number.POSITIVE_INFINITY;
+      raise(units, unit, error);
+      raise(windows, Math.floor(unit / H), error);
+      raise(heads, unit % H, error);
+      raise(rows, Math.floor((at - from) / D), error);
+      raise(columns, (at - from) % D, error);
+    }
+  }
   const lists = {
-    windows: some(windows, B),
-    heads: some(heads, H),
-    rows: some(rows, L),
-    columns: some(columns, D),
+    windows: wrongOf(windows),
+    heads: wrongOf(heads),
+    rows: wrongOf(rows),
+    columns: wrongOf(columns),
   };
   const known = Object.entries(lists).filter(([, list]) => list !== undefined);
+  const all = (count: number) => Array.from({ length: count }, (_, i) => i);
   return {
-    windows: [...windows].sort((a, b) => a - b),
-    wrongRows: [...wrongRows].sort((a, b) => a - b),
+    units: wrongOf(units) ?? all(B * H),
+    rows: lists.rows ?? all(L),
+    columns: lists.columns ?? all(D),
     where: known.length > 0 ? (Object.fromEntries(known) as WrongPlaces) : undefined,
   };
+}
+
+/** |actual − truth|, Infinity where one of them is not finite alone. */
+export function errorOf(actual: number, truth: number): number {
+  if (Object.is(actual, truth) || actual === truth) return 0;
+  const error = Math.abs(actual - truth);
+  return Number.isNaN(error) ? Number.POSITIVE_INFINITY : error;
+}
+
+/** Of the finite elements. */
+function rootMeanSquare(x: Float64Array): number {
+  let squares = 0;
+  for (let at = 0; at < x.length; at++) if (Number.isFinite(x[at])) squares += (x[at] as number) ** 2;
+  return Math.sqrt(squares / x.length);
+}
+
+function raise(maxima: Float64Array, at: number, error: number): void {
+  if (error > (maxima[at] as number)) maxima[at] = error;
+}
+
+/** Places whose errors lie above the highest gap; undefined where there is none. */
+function wrongOf(errors: Float64Array): number[] | undefined {
+  const sorted = Float64Array.from(errors, (error) => Math.max(error, FLOOR)).sort();
+  for (let at = sorted.length - 1; at > 0; at--) {
+    const below = sorted[at - 1] as number;
+    if (below > MOST_RIGHT || (sorted[at] as number) < GAP * below) continue;
+    return [...errors.keys()].filter((place) => (errors[place] as number) > below);
+  }
+  return undefined;
 }

@@ -1,0 +1,65 @@
+import type { Family, FaultContext, Variant } from '../faults.js';
+import { cosineGradients, logitScaleOfAll, logitScales, norms } from './cosine.js';
+import { scoreFactors } from './factors.js';
+import {
+  gradientProducts,
+  headFactors,
+  inRecomputation,
+  savedRows,
+  scoreGradientForms,
+  sourcesInRecomputation,
+} from './gradients.js';
+import { logSumExpForms } from './logSumExp.js';
+import { biasElsewhere, maskElsewhere, operandsElsewhere, operandsExchanged } from './operands.js';
+import { lowerTypes } from './precision.js';
+import { maskedScores, onlineSoftmax, softmaxSums } from './softmax.js';
+
+/** What a forward pass gets wrong, the likelier and simpler first. */
+const FORWARD: readonly Family[] = [
+  biasElsewhere,
+  maskElsewhere,
+  scoreFactors,
+  operandsExchanged,
+  maskedScores,
+  softmaxSums,
+  logitScales,
+  logitScaleOfAll,
+  norms,
+  onlineSoftmax,
+  operandsElsewhere,
+  lowerTypes,
+];
+
+/** What changes an output by little more than rounding. */
+const CLOSE: readonly Family[] = [
+  logSumExpForms,
+  scoreFactors,
+  maskedScores,
+  softmaxSums,
+  norms,
+  logitScales,
+  scoreGradientForms,
+  lowerTypes,
+];
+
+/** What a backward pass alone gets wrong. */
+const BACKWARD: readonly Family[] = [scoreGradientForms, gradientProducts, headFactors, cosineGradients, savedRows];
+
+/** Faults that leave an output near to the right one. */
+export function closeFaults(context: FaultContext): Variant[] {
+  return CLOSE.flatMap((family) => family(context));
+}
+
+/** Every fault that is known, for one output, the likelier and simpler first. */
+export function knownFaults(context: FaultContext): Variant[] {
+  const forward = FORWARD.flatMap((family) => family(context));
+  if (!context.output.startsWith('d')) return [...logSumExpForms(context), ...forward];
+  const sources = operandsElsewhere(context).filter(({ fault }) => Object.keys(fault).length === 1);
+  const rest = FORWARD.filter((family) => family !== operandsElsewhere && family !== lowerTypes);
+  return [
+    ...BACKWARD.flatMap((family) => family(context)),
+    ...forward,
+    ...inRecomputation(rest.flatMap((family) => family(context))),
+    ...sourcesInRecomputation(sources),
+  ];
+}
