@@ -28,6 +28,8 @@ const PARTNERS = 10;
 const LIKELY = 50;
 /** Multiplications that trying all single faults, or all pairs, of one output may take. */
 const BUDGET = 1.2e9;
+/** Up to here an output is right in float32, and nothing is to be said of it. */
+const FLOAT32 = 3e-5;
 /** What leaves no more than this share of the error needs no further search. */
 const CLEAR = 0.01;
 /** Odds against a chance that an explanation must have, as a natural logarithm. */
@@ -66,7 +68,7 @@ export function diagnoseOutput(
   const plain = asItIs(stored);
   const filled = fills(stored, problem);
   if (filled.length > 0) return { hypotheses: [...filled, plain], fault: undefined };
-  if (plain.residual === 0) return { hypotheses: [plain], fault: undefined };
+  if (plain.residual <= FLOAT32) return { hypotheses: [plain], fault: undefined };
   return new OutputSearch(problem, stored, plain).run(hints);
 }
 
@@ -99,7 +101,7 @@ class OutputSearch {
     const { stored } = this;
     this.#confirmAll(hints.map((hint, order) => ({ ...hint, order })));
     if (!this.#isExplained() && !this.#isClose) this.#proposeStores();
-    const singles = this.#isExplained() ? [] : this.#trySingles();
+    const singles = this.#isExplained(FEATURES) ? [] : this.#trySingles();
     if (!this.#isExplained() && !this.#isClose && this.#isEnough) {
       this.#tryFactors();
       if (!this.#isExplained()) this.#tryScaled(singles);
@@ -128,8 +130,9 @@ class OutputSearch {
     return isExplanation(residual, this.#distance) && this.#isEnough && (this.#elements - fitted) * gain >= ODDS;
   }
 
-  #isExplained(): boolean {
-    return this.#proposals.some(({ residual }) => isExplanation(residual, this.#distance));
+  /** Whether there is an explanation of a smaller order than `below`. */
+  #isExplained(below = Number.POSITIVE_INFINITY): boolean {
+    return this.#proposals.some(({ residual, order }) => order < below && isExplanation(residual, this.#distance));
   }
 
   #propose(proposal: Proposal, fitted = 0): void {
@@ -174,8 +177,10 @@ class OutputSearch {
       });
       tried.push(...batch);
       this.#confirmAll(this.#best(batch));
-      const isClear = this.#proposals.some(({ residual }) => {
-        return this.#holds(residual) && residual <= CLEAR * this.#distance && residual <= ROUNDING / 4;
+      const isClear = this.#proposals.some(({ residual, order }) => {
+        return (
+          order < FEATURES && this.#holds(residual) && residual <= CLEAR * this.#distance && residual <= ROUNDING / 4
+        );
       });
       if (isClear) break;
     }

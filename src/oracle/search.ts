@@ -164,11 +164,13 @@ export class Tally {
     const size = Math.sqrt(this.#actual || this.#truth) || 1;
     const isKnown = this.#known > 0 && this.#unknown <= MOST_UNKNOWN * (this.#known + this.#unknown);
     const factor = this.#explained > 0 ? this.#product / this.#explained : 1;
+    // A factor fits any few elements.
+    const canScale = Number.isFinite(factor) && Number.isFinite(this.#apart) && this.#known >= 4;
     const rest = Math.max(0, this.#actual - factor * this.#product);
     const of = (squares: number) => (isKnown && squares >= 0 ? Math.sqrt(squares) / size : Number.POSITIVE_INFINITY);
     return {
       residual: of(this.#apart),
-      scaledResidual: Number.isFinite(factor) && Number.isFinite(this.#apart) ? of(rest) : Number.POSITIVE_INFINITY,
+      scaledResidual: canScale ? of(rest) : Number.POSITIVE_INFINITY,
       factor,
       isContradicted: !(Math.sqrt(this.#outside) <= CONTRADICTION * Math.sqrt(this.#outsideTruth)),
     };

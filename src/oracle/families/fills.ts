@@ -3,6 +3,8 @@ import type { Hypothesis } from '../hypothesis.js';
 import type { Axes } from './places.js';
 import type { Stored } from './stores.js';
 
+/** Share of all rows up to which wrong ones may be leftovers of memory. */
+export const FEW_ROWS = 0.1;
 /** Scores that float32's exponential cannot hold. */
 const OVERFLOW = 88;
 
@@ -98,9 +100,10 @@ function nonFinite(stored: Stored, problem: FaultyProblem): Hypothesis | undefin
   const residual = Math.sqrt(squares / (size || 1));
   const word = nan === 0 ? 'infinity' : infinite === 0 ? 'NaN' : 'NaN and infinity';
   const list = [...rows].sort((a, b) => a - b);
+  const isFew = list.length <= Math.max(1, FEW_ROWS * (truth.length / D));
   const common = inCommon(list, stored, problem);
   return {
-    name: common?.name ?? (nan === 0 ? 'infinite_elements' : 'nan_elements'),
+    name: common?.name ?? (isFew ? 'uninitialised_row' : nan === 0 ? 'infinite_elements' : 'nan_elements'),
     explanation: `${output} holds ${word} in ${nan + infinite} elements where the truth is finite, at ${describeRows(list, axes)}${common ? `; ${common.text}` : ''}`,
     residual,
     ...(!isWidespread && located.where && { where: located.where }),

@@ -43,7 +43,7 @@ const CLOSE: readonly Family[] = [
 ];
 
 /** What a backward pass alone gets wrong. */
-const BACKWARD: readonly Family[] = [scoreGradientForms, gradientProducts, headFactors, cosineGradients, savedRows];
+const BACKWARD: readonly Family[] = [scoreGradientForms, gradientProducts, cosineGradients, headFactors, savedRows];
 
 /** Faults that leave an output near to the right one. */
 export function closeFaults(context: FaultContext): Variant[] {

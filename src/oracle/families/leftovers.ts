@@ -1,9 +1,7 @@
 import type { Candidate } from '../hypothesis.js';
-import { describeRows } from './fills.js';
+import { describeRows, FEW_ROWS } from './fills.js';
 import type { Stored } from './stores.js';
 
-/** Share of all rows up to which wrong ones may be leftovers of memory. */
-const FEW_ROWS = 0.1;
 /** Everything else is simpler. */
 const LAST = 3e6;
 

@@ -277,6 +277,15 @@ export function featurePlaces(axes: Axes): Place[] {
   const half = D >> 1;
   const chunks = TILES.filter((chunk) => chunk < D);
   return [
+    ...unique([
+      ...chunks.map((chunk) => Math.floor((D - 1) / chunk) * chunk),
+      ...chunks.map((chunk) => D - chunk),
+      D - 1,
+    ])
+      .filter((kept) => kept < D)
+      .map((kept) =>
+        place('feature_tail_dropped', `with zeros behind feature ${kept - 1}`, (d) => (d < kept ? d : ZERO)),
+      ),
     place('features_shifted', 'one feature further, the last one wrapped', (d) => (d + 1) % D),
     place('features_shifted', 'one feature before, the first one wrapped', (d) => (d + D - 1) % D),
     place('features_shifted', 'one feature further, zeros after the last', (d) => (d + 1 < D ? d + 1 : ZERO)),
@@ -325,15 +334,6 @@ export function featurePlaces(axes: Axes): Place[] {
       ),
       place('next_chunk', `from the next chunk of ${chunk} features`, (d) => (d + chunk) % D),
     ]),
-    ...unique([
-      ...chunks.map((chunk) => Math.floor((D - 1) / chunk) * chunk),
-      ...chunks.map((chunk) => D - chunk),
-      D - 1,
-    ])
-      .filter((kept) => kept < D)
-      .map((kept) =>
-        place('feature_tail_dropped', `with zeros behind feature ${kept - 1}`, (d) => (d < kept ? d : ZERO)),
-      ),
     ...(D % 2 === 0
       ? [
           place('odd_features_dropped', 'with zeros for odd features', (d) => (d % 2 ? ZERO : d)),

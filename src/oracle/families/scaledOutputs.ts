@@ -57,6 +57,8 @@ export function scaledName(factor: number, output: OutputName, { scale, B, logit
     if (is(1 / scale)) return 'scale_missing';
     if (is(scale)) return 'scale_applied_twice';
   }
+  if (output === 'lse' && is(Math.LOG2E)) return 'lse_base_2';
+  if (output === 'lse' && is(Math.LN2)) return 'lse_times_ln2';
   if (output === 'dBias' && is(1 / B)) return 'dbias_averaged';
   return `${output}_scaled`;
 }
