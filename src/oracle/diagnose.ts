@@ -3,17 +3,17 @@ import { windowAttention } from '../reference/windowAttention.js';
 import { windowAttentionBackward } from '../reference/windowAttentionBackward.js';
 import { checkDims, checkObject, describe, message } from '../tensor/check.js';
 import { type TensorLike, toFloat64 } from '../tensor/tensor.js';
-import { type CaseActuals, type CaseInputs, OUTPUT_NAMES, type OutputName } from './checkCase.js';
+import { type CaseActuals, type CaseInputs, OUTPUT_NAMES, type WindowOutputName } from './checkCase.js';
 import { diagnoseOutput } from './diagnoseOutput.js';
 import type { Variant } from './faults.js';
 import { faultyProblem } from './faultyProblem.js';
 import type { Hypothesis } from './hypothesis.js';
 
 /** What every wrong output looks like, by its name. */
-export type Diagnoses = { readonly [name in OutputName]?: readonly Hypothesis[] };
+export type Diagnoses = { readonly [name in WindowOutputName]?: readonly Hypothesis[] };
 
 /** Outputs in the order of what explains what: a fault of one is tried first on those that follow. */
-const ORDER: readonly OutputName[] = ['o', 'lse', 'dV', 'dQ', 'dK', 'dBias', 'dLogitScale'];
+const ORDER: readonly WindowOutputName[] = ['o', 'lse', 'dV', 'dQ', 'dK', 'dBias', 'dLogitScale'];
 
 /**
  * Says what wrong outputs look like: tries every known fault of a kernel on some of the windows, and pairs where no single one
@@ -44,7 +44,7 @@ function explain(inputs: CaseInputs, actuals: CaseActuals, argument: string): Di
   const isBackward = names.some((name) => name.startsWith('d'));
   if (isBackward && dO === undefined)
     throw new TypeError(message('dO', 'a tensor beside actual gradients', describe(dO)));
-  const legends: { readonly [name in OutputName]?: readonly [string, readonly number[]] } = {
+  const legends: { readonly [name in WindowOutputName]?: readonly [string, readonly number[]] } = {
     lse: ['[B, H, L]', [B, H, L]],
     dBias: ['[H, L, L]', [H, L, L]],
     dLogitScale: ['[H]', [H]],
@@ -67,13 +67,13 @@ function explain(inputs: CaseInputs, actuals: CaseActuals, argument: string): Di
   const forward = windowAttention({ q, k, v, bias, mask, scale, logitScale });
   const gradients =
     isBackward && dO ? windowAttentionBackward({ q, k, v, bias, mask, scale, logitScale, dO }) : undefined;
-  const truths: { readonly [name in OutputName]?: { readonly data: Float64Array } | undefined } = {
+  const truths: { readonly [name in WindowOutputName]?: { readonly data: Float64Array } | undefined } = {
     ...forward,
     ...gradients,
   };
   const problem = faultyProblem({ ...args, dO }, { o: forward.o.data, lse: forward.lse.data });
   const hints: Variant[] = [];
-  const diagnoses: { [name in OutputName]?: readonly Hypothesis[] } = {};
+  const diagnoses: { [name in WindowOutputName]?: readonly Hypothesis[] } = {};
   for (const [name, actual] of checked) {
     const truth = truths[name];
     if (!truth)

@@ -1,4 +1,4 @@
-import type { OutputName } from './checkCase.js';
+import type { WindowOutputName } from './checkCase.js';
 import { nameOf } from './families/constants.js';
 import { fittedFactors, guesses } from './families/factors.js';
 import { fills } from './families/fills.js';
@@ -57,7 +57,7 @@ export interface Diagnosis {
 /** Explains one output by every known fault. `hints` are faults that explained other outputs. */
 export function diagnoseOutput(
   problem: FaultyProblem,
-  output: OutputName,
+  output: WindowOutputName,
   actual: Float64Array,
   truth: Float64Array,
   hints: readonly Variant[],

@@ -1,4 +1,4 @@
-import type { OutputName } from './checkCase.js';
+import type { WindowOutputName } from './checkCase.js';
 import type { At } from './families/places.js';
 import type { FaultyProblem } from './faultyProblem.js';
 
@@ -113,7 +113,7 @@ export interface Variant {
 /** What families are asked for. */
 export interface FaultContext {
   readonly problem: FaultyProblem;
-  readonly output: OutputName;
+  readonly output: WindowOutputName;
 }
 
 /** Faults of one kind, the likelier first; none where the inputs leave no room for them. */

@@ -1,5 +1,5 @@
 import { MAX_LOGIT_SCALE, NORM_FLOOR } from '../reference/scores.js';
-import type { OutputName } from './checkCase.js';
+import type { WindowOutputName } from './checkCase.js';
 import { ZERO } from './families/places.js';
 import type {
   Accumulation,
@@ -22,7 +22,7 @@ interface Kept {
 
 /** Numbers that may be kept at most. */
 const MOST_KEPT = 8e6;
-const RIGHT_PRODUCTS: { readonly [name in OutputName]?: GradientProduct } = {
+const RIGHT_PRODUCTS: { readonly [name in WindowOutputName]?: GradientProduct } = {
   dQ: { left: 'dS', isTransposed: false, right: 'k' },
   dK: { left: 'dS', isTransposed: true, right: 'q' },
   dV: { left: 'P', isTransposed: true, right: 'dO' },
@@ -44,7 +44,7 @@ export class FaultyAttention {
    * What goes to `output` from window b and head h: o and dQ `[rows, D]`, lse `[rows]`, dK and dV `[L, D]`, dBias
    * `[rows, L]` and dLogitScale `[1]` before the sum over windows. NaN where it depends on unknown memory.
    */
-  run(fault: Fault, output: OutputName, b: number, h: number): Float64Array {
+  run(fault: Fault, output: WindowOutputName, b: number, h: number): Float64Array {
     const { problem } = this;
     const { L, D } = problem;
     const isWhole = output === 'dK' || output === 'dV' || output === 'dLogitScale';
@@ -85,7 +85,7 @@ class Pass {
     this.#K = once(() => this.#unitRows('k', fault.normaliseK));
   }
 
-  output(name: OutputName): Float64Array {
+  output(name: WindowOutputName): Float64Array {
     const { fault, unit } = this;
     const { rows, L, D } = unit;
     const S = this.#scores();
@@ -259,7 +259,7 @@ class Pass {
     return dS;
   }
 
-  #gradient(name: OutputName, { P, dS }: { P: Float64Array; dS: Float64Array }): Float64Array {
+  #gradient(name: WindowOutputName, { P, dS }: { P: Float64Array; dS: Float64Array }): Float64Array {
     const { fault, unit } = this;
     const { problem, h, rows, L, D } = unit;
     const right = RIGHT_PRODUCTS[name] as GradientProduct;

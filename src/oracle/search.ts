@@ -1,4 +1,4 @@
-import type { OutputName } from './checkCase.js';
+import type { WindowOutputName } from './checkCase.js';
 import type { Axes } from './families/places.js';
 import type { Fault, Variant } from './faults.js';
 import { FaultyAttention } from './faultyAttention.js';
@@ -38,10 +38,10 @@ const MOST_UNKNOWN = 0.6;
 /** Places that are right and that a fault changes by more than this share. */
 const CONTRADICTION = 0.03;
 
-export const SUMMED: readonly OutputName[] = ['dBias', 'dLogitScale'];
+export const SUMMED: readonly WindowOutputName[] = ['dBias', 'dLogitScale'];
 
 /** Axes of an output as those of a tensor `[B, H, L, D]`. */
-export function axesOf({ B, H, L, D }: FaultyProblem, output: OutputName): Axes {
+export function axesOf({ B, H, L, D }: FaultyProblem, output: WindowOutputName): Axes {
   if (output === 'lse') return { B, H, L, D: 1 };
   if (output === 'dBias') return { B: 1, H, L, D: L };
   if (output === 'dLogitScale') return { B: 1, H, L: 1, D: 1 };
@@ -55,7 +55,7 @@ export class Search {
 
   constructor(
     private readonly problem: FaultyProblem,
-    private readonly output: OutputName,
+    private readonly output: WindowOutputName,
     private readonly actual: Float64Array,
     private readonly truth: Float64Array,
     located: Located,

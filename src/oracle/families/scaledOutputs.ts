@@ -1,4 +1,4 @@
-import type { OutputName } from '../checkCase.js';
+import type { WindowOutputName } from '../checkCase.js';
 import type { FaultyProblem } from '../faultyProblem.js';
 import type { Candidate } from '../hypothesis.js';
 import { nameOf } from './constants.js';
@@ -50,7 +50,7 @@ export function scaledOutputs({ actual, truth, located, axes, output }: Stored, 
 }
 
 /** What a factor of an output is called. */
-export function scaledName(factor: number, output: OutputName, { scale, B, logitScale }: FaultyProblem): string {
+export function scaledName(factor: number, output: WindowOutputName, { scale, B, logitScale }: FaultyProblem): string {
   const is = (value: number) => Math.abs(factor / value - 1) < 0.004;
   if (is(-1)) return `${output}_sign`;
   if (!logitScale && (output === 'dQ' || output === 'dK')) {

@@ -1,4 +1,4 @@
-import type { OutputName } from '../checkCase.js';
+import type { WindowOutputName } from '../checkCase.js';
 import { type Candidate, ROUNDING } from '../hypothesis.js';
 import type { Located } from '../locateErrors.js';
 import { range, spread, Tally } from '../search.js';
@@ -6,7 +6,7 @@ import { type Axes, places, UNKNOWN, ZERO } from './places.js';
 
 /** An output beside the right one. */
 export interface Stored {
-  readonly output: OutputName;
+  readonly output: WindowOutputName;
   readonly actual: Float64Array;
   readonly truth: Float64Array;
   readonly axes: Axes;
