@@ -1,6 +1,6 @@
 // Bundles the image codecs of their npm packages into build/codecs: `<name>.wasm` as it came, `<name>Text.js` with the
-// same deflated in base64, `<name>.js` with the JavaScript that calls it, the licences of all, and `codecs*.js`, by which
-// the runtimes that package.json's `imports` tells apart load the wasm.
+// same deflated in base64, `<name>.js` with the JavaScript that calls it, the licences of all, and codecs*.js: the codecs
+// as the runtimes that package.json's `imports` tells apart can load them.
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { deflateRawSync } from 'node:zlib';
 import { build } from 'esbuild';
@@ -26,51 +26,13 @@ for (const codec of CODECS) {
   copyFileSync(`${directory}/${codec.wasm}`, `${OUT}/${codec.name}.wasm`);
   const text = deflateRawSync(readFileSync(`${directory}/${codec.wasm}`), { level: 9, memLevel: 9 }).toString('base64');
   writeFileSync(`${OUT}/${codec.name}Text.js`, `export default '${text}';\n`);
-  writeFileSync(`${OUT}/${codec.name}Text.d.ts`, 'declare const text: string;\nexport default text;\n');
   // A function, so that every call makes an instance with a state of its own.
   const code = await bundle(`${directory}/${codec.glue}`, 'iife', 'codec');
   const body = `'use strict';\n${code}\nreturn codec;`;
   writeFileSync(`${OUT}/${codec.name}.js`, `export default function (${GLOBALS.join(', ')}) {\n${body}\n}\n`);
-  writeFileSync(
-    `${OUT}/${codec.name}.d.ts`,
-    'export default function (globals: object, ImageData: unknown): Record<string, unknown>;\n',
-  );
 }
 writeFileSync(`${OUT}/cmykJpeg.js`, await bundle('node_modules/jpeg-js/lib/decoder.js', 'esm'));
-writeFileSync(
-  `${OUT}/cmykJpeg.d.ts`,
-  `interface Options {
-  readonly useTArray: true;
-  readonly maxResolutionInMP: number;
-  readonly maxMemoryUsageInMB: number;
-  readonly tolerantDecoding: boolean;
-}
-export default function (
-  bytes: Uint8Array,
-  options: Options,
-): { readonly data: Uint8Array; readonly width: number; readonly height: number };
-`,
-);
-const names = CODECS.map(({ name }) => name);
-const texts = names.map((name) => `  ${name}: async () => (await import('./${name}Text.js')).default,`);
-writeFileSync(`${OUT}/codecs.js`, `export const codecs = {\n${texts.join('\n')}\n};\n`);
-// Cloudflare Workers and Vercel's edge functions compile nothing themselves, but import WebAssembly as compiled modules.
-for (const [condition, query] of [
-  ['workerd', ''],
-  ['edgeLight', '?module'],
-]) {
-  const imports = names.map((name) => `import ${name} from './${name}.wasm${query}';`);
-  const modules = names.map((name) => `  ${name}: async () => ${name},`);
-  const text = `${imports.join('\n')}\nexport const codecs = {\n${modules.join('\n')}\n};\n`;
-  writeFileSync(`${OUT}/codecs.${condition}.js`, text);
-}
-writeFileSync(
-  `${OUT}/codecs.d.ts`,
-  `/** The wasm of a codec: a compiled module, or its bytes deflated in base64. */
-export type PackagedCodec = () => Promise<WebAssembly.Module | string>;
-export declare const codecs: Readonly<Record<${names.map((name) => `'${name}'`).join(' | ')}, PackagedCodec>>;
-`,
-);
+writeEntries();
 const notices = LICENSES.map((path) => `# ${path}\n\n${readFileSync(`node_modules/${path}`, 'utf8').trim()}\n`);
 writeFileSync(`${OUT}/LICENSES.md`, notices.join('\n'));
 
@@ -93,4 +55,51 @@ async function bundle(entry, format, globalName) {
     ...(globalName && { globalName }),
   });
   return /** @type {string} */ (outputFiles[0]?.text);
+}
+
+function writeEntries() {
+  /** @param {(name: string) => string} wasm */
+  const entry = (wasm) => `export const codecs = {
+${CODECS.map(
+  ({ name }) => `  ${name}: {
+    glue: async () => (await import('./${name}.js')).default,
+    wasm: async () => ${wasm(name)},
+  },`,
+).join('\n')}
+};
+export const cmykJpeg = async () => (await import('./cmykJpeg.js')).default;
+`;
+  const compiled = (/** @type {string} */ query) =>
+    CODECS.map(({ name }) => `import ${name} from './${name}.wasm${query}';\n`).join('') + entry((name) => name);
+  // As text, which every bundler and runtime finds without a file to read or fetch, imported with the first image.
+  writeFileSync(
+    `${OUT}/codecs.js`,
+    entry((name) => `(await import('./${name}Text.js')).default`),
+  );
+  // Cloudflare Workers and Vercel's edge functions compile nothing themselves, but import WebAssembly as compiled modules.
+  writeFileSync(`${OUT}/codecs.workerd.js`, compiled(''));
+  writeFileSync(`${OUT}/codecs.edgeLight.js`, compiled('?module'));
+  writeFileSync(
+    `${OUT}/codecs.d.ts`,
+    `/** The code around a codec, which makes an instance with a state of its own, and the codec: compiled, or deflated in base64. */
+export interface PackagedCodec {
+  glue(): Promise<(globals: object, ImageData: unknown) => Record<string, unknown>>;
+  wasm(): Promise<WebAssembly.Module | string>;
+}
+export declare const codecs: Readonly<Record<${CODECS.map(({ name }) => `'${name}'`).join(' | ')}, PackagedCodec>>;
+
+export interface CmykOptions {
+  readonly useTArray: true;
+  readonly maxResolutionInMP: number;
+  readonly maxMemoryUsageInMB: number;
+  readonly tolerantDecoding: boolean;
+}
+export declare function cmykJpeg(): Promise<
+  (
+    bytes: Uint8Array,
+    options: CmykOptions,
+  ) => { readonly data: Uint8Array; readonly width: number; readonly height: number }
+>;
+`,
+  );
 }

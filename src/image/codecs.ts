@@ -1,7 +1,9 @@
-import { codecs as packaged } from '#codecs';
+import { codecs, type PackagedCodec } from '#codecs';
+import { inflate } from '../tensor/inflate.js';
 import type { RgbaImage } from './rawImage.js';
 
-export type CodecName = keyof typeof packaged;
+export type CodecName = keyof typeof codecs;
+type Glue = Awaited<ReturnType<PackagedCodec['glue']>>;
 
 /** An instance of a codec. Calls are synchronous, so that no two of them ever share its memory. */
 export interface Codec {
@@ -26,11 +28,11 @@ class CodecImage implements RgbaImage {
 const DAMAGED = 'damaged image data';
 const GLOBALS = { ImageData: CodecImage, Uint8ClampedArray };
 
-const INSTANTIATE: Readonly<Record<CodecName, (module: WebAssembly.Module) => Promise<Codec>>> = {
-  jpeg: async (module) => emscriptenCodec((await import('../../build/codecs/jpeg.js')).default, module, [false]),
-  webp: async (module) => emscriptenCodec((await import('../../build/codecs/webp.js')).default, module, []),
-  async png(module) {
-    const glue = (await import('../../build/codecs/png.js')).default(GLOBALS, CodecImage) as {
+const INSTANTIATE: Readonly<Record<CodecName, (glue: Glue, module: WebAssembly.Module) => Promise<Codec>>> = {
+  jpeg: (glue, module) => emscriptenCodec(glue, module, [false]),
+  webp: (glue, module) => emscriptenCodec(glue, module, []),
+  async png(makeGlue, module) {
+    const glue = makeGlue(GLOBALS, CodecImage) as {
       default(module: WebAssembly.Module): Promise<unknown>;
       decode(bytes: Uint8Array): RgbaImage;
     };
@@ -49,11 +51,7 @@ const INSTANTIATE: Readonly<Record<CodecName, (module: WebAssembly.Module) => Pr
 };
 
 /** `options`: what the codec takes besides bytes; mozjpeg's is whether to turn the image, which it does in part only. */
-async function emscriptenCodec(
-  glue: (globals: object, ImageData: unknown) => Record<string, unknown>,
-  module: WebAssembly.Module,
-  options: readonly unknown[],
-): Promise<Codec> {
+async function emscriptenCodec(glue: Glue, module: WebAssembly.Module, options: readonly unknown[]): Promise<Codec> {
   const factory = glue(GLOBALS, CodecImage).default as (options: object) => Promise<EmscriptenModule>;
   let printed = '';
   const emscripten = await factory({
@@ -79,14 +77,6 @@ async function emscriptenCodec(
       throw new Error(printed || DAMAGED);
     },
   };
-}
-
-async function compiled(name: CodecName): Promise<WebAssembly.Module> {
-  const codec = await packaged[name]();
-  if (typeof codec !== 'string') return codec;
-  const deflated = new Blob([Uint8Array.from(atob(codec), (letter) => letter.charCodeAt(0))]);
-  const inflated = deflated.stream().pipeThrough(new DecompressionStream('deflate-raw'));
-  return WebAssembly.compile(await new Response(inflated).arrayBuffer());
 }
 
 /**
@@ -116,8 +106,13 @@ export class Codecs {
       // A module that cannot be had now may be had by the next call.
       module.catch(() => this.#modules.delete(name));
     }
-    const codec = await INSTANTIATE[name](await module);
+    const codec = await INSTANTIATE[name](await codecs[name].glue(), await module);
     this.#instances.set(name, new WeakRef(codec));
     return codec;
   }
+}
+
+async function compiled(name: CodecName): Promise<WebAssembly.Module> {
+  const wasm = await codecs[name].wasm();
+  return typeof wasm === 'string' ? WebAssembly.compile(await inflate(wasm)) : wasm;
 }

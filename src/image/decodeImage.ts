@@ -1,3 +1,4 @@
+import { cmykJpeg } from '#codecs';
 import { checkInteger, checkObject, describe, message } from '../tensor/check.js';
 import { type CodecName, Codecs } from './codecs.js';
 import { damaged } from './damaged.js';
@@ -39,8 +40,7 @@ export async function decodeImage(
   const format = formatOf(file);
   const { header, decode } = FORMATS[format](file);
   checkSize(format, header, maxPixels);
-  const decoded = await decode();
-  const { data, width, height } = decoded;
+  const { data, width, height } = await decode();
   if (width !== header.width || height !== header.height || data.length !== 4 * width * height) {
     throw damaged(`an image of ${header.width} × ${header.height} pixels, as its header says`, `${width} × ${height}`);
   }
@@ -70,7 +70,7 @@ function decoding(name: CodecName, format: string, bytes: Uint8Array): Opened['d
 }
 
 async function decodeCmyk(bytes: Uint8Array, { width, height }: ImageHeader): Promise<RgbaImage> {
-  const { default: decode } = await import('../../build/codecs/cmykJpeg.js');
+  const decode = await cmykJpeg();
   return intact('JPEG', () => {
     const { data, ...size } = decode(bytes, {
       useTArray: true,

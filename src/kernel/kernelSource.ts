@@ -1,5 +1,6 @@
 import type { PackagedKernel, PackagedKernels } from '#kernels';
 import { describe, message, tagOf } from '../tensor/check.js';
+import { inflate } from '../tensor/inflate.js';
 import { importSharedMemory } from './sharedMemory.js';
 import type { KernelSimd } from './simd.js';
 
@@ -68,13 +69,6 @@ async function packagedKernel(
   const wanted = simd === 'simd' ? undefined : await relaxed().catch(() => undefined);
   const kernel: PackagedKernel = wanted ?? plain;
   return typeof kernel === 'string' ? inflate(kernel) : kernel;
-}
-
-/** Bytes that come deflated, in base64. */
-async function inflate(text: string): Promise<Bytes> {
-  const deflated = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  const stream = new Blob([deflated]).stream().pipeThrough(new DecompressionStream('deflate-raw'));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
 async function read(source: WasmSource): Promise<WebAssembly.Module | Bytes> {
