@@ -114,5 +114,7 @@ export class Codecs {
 
 async function compiled(name: CodecName): Promise<WebAssembly.Module> {
   const wasm = await codecs[name].wasm();
-  return typeof wasm === 'string' ? WebAssembly.compile(await inflate(wasm)) : wasm;
+  if (typeof wasm !== 'string') return wasm;
+  const bytes = await inflate(wasm);
+  return WebAssembly.compile(bytes);
 }

@@ -22,8 +22,8 @@ export type WorkerMessage = 'ready' | 'done' | { readonly failure: string };
 
 interface Port {
   postMessage(message: WorkerMessage): void;
-  /** Ends the worker. */
-  close(): void;
+  /** Ends the worker; Deno's ports lack it, and `terminate` ends theirs. */
+  close?(): void;
 }
 
 /** Looks at the counters before a worker goes to sleep: a job often follows the last within some microseconds. */
@@ -46,7 +46,7 @@ async function serve(port: Port, start: WorkerStart): Promise<void> {
     port.postMessage({ failure: String(error) });
   } finally {
     Atomics.store(control, endedOf(thread), 1);
-    port.close();
+    port.close?.();
   }
 }
 

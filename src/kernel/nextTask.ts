@@ -1,3 +1,5 @@
+import { isEdgeFunction } from '../tensor/host.js';
+
 /** How long the caller's thread computes before the host's other tasks run, milliseconds. */
 const TURN = 10;
 
@@ -22,11 +24,11 @@ export class Turn {
 }
 
 /**
- * Whether a call may wait for the host's other tasks. Cloudflare Workers end what a request waits for together with the
- * request: a call that waits there may never go on, and what is queued behind it neither.
+ * Whether a call may wait for the host's other tasks. Cloudflare Workers and Vercel's edge functions end what a request
+ * waits for together with the request: a call that waits there may never go on, and what is queued behind it neither.
  */
 function mayWait(): boolean {
-  return globalThis.navigator?.userAgent !== 'Cloudflare-Workers';
+  return globalThis.navigator?.userAgent !== 'Cloudflare-Workers' && !isEdgeFunction();
 }
 
 /** Lets the host's other tasks run; settles after them, without the 4 ms that browsers add to nested timers. */

@@ -1,5 +1,6 @@
 import type { Worker as NodeWorker } from 'node:worker_threads';
 import text from '#kernelWorker';
+import { nodeBuiltin } from '../tensor/host.js';
 import type { WorkerMessage, WorkerStart } from './kernelWorker.js';
 
 /** A worker thread of this host. */
@@ -68,9 +69,4 @@ function startWebWorker(start: WorkerStart, { onMessage, onEnd }: WorkerEvents):
 
 function nodeWorkers() {
   return nodeBuiltin('node:worker_threads');
-}
-
-/** A module of Node, in hosts that have it; bundlers see no import that they would have to resolve. */
-function nodeBuiltin<K extends 'node:worker_threads' | 'node:os'>(name: K) {
-  return globalThis.process?.getBuiltinModule?.(name);
 }

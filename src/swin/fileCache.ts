@@ -1,4 +1,5 @@
 import { type ByteSource, fileSource, streamSource } from '../safetensors/byteSource.js';
+import { nodeBuiltin } from '../tensor/host.js';
 
 /** Keeps what was downloaded, and which files were not there. */
 export interface FileCache {
@@ -67,5 +68,5 @@ export async function openCache(cache: Cache | string): Promise<FileCache> {
 
 /** Whether this host has a file system. */
 export function hasFiles(): boolean {
-  return globalThis.process?.getBuiltinModule?.('node:fs') !== undefined;
+  return nodeBuiltin('node:fs') !== undefined;
 }

@@ -1,11 +1,11 @@
 // Cloudflare's runtime, locally by miniflare, bundled as wrangler does: modules of WebAssembly beside the script.
-import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { build } from 'esbuild';
 import { Miniflare } from 'miniflare';
+import { requestOf } from './request.mjs';
 
-/** Results of the suite. */
-export async function workerd(project, golden) {
+/** Its results. */
+export async function workerd(project, golden, cycles) {
   const { outputFiles } = await build({
     entryPoints: [join(project, 'workerd.mjs')],
     bundle: true,
@@ -26,12 +26,7 @@ export async function workerd(project, golden) {
       })),
   });
   try {
-    const files = golden.map((path) => readFileSync(path));
-    const response = await miniflare.dispatchFetch('http://localhost/', {
-      method: 'POST',
-      headers: { 'x-lengths': files.map(({ length }) => length).join(',') },
-      body: Buffer.concat(files),
-    });
+    const response = await miniflare.dispatchFetch('http://localhost/', requestOf(golden, cycles));
     if (!response.ok) throw new Error(await response.text());
     return await response.json();
   } finally {

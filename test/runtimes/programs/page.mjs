@@ -1,7 +1,4 @@
 // For browsers: leaves the results for the driver.
-import { suite } from './suite.mjs';
+import { resultsOfBrowser } from './browserResults.mjs';
 
-const GOLDEN = ['/golden/core.safetensors', '/golden/cosine.safetensors'];
-globalThis.results = Promise.all(
-  GOLDEN.map(async (url) => new Uint8Array(await (await fetch(url)).arrayBuffer())),
-).then(suite);
+globalThis.results = resultsOfBrowser(new URL(location.href).searchParams);

@@ -1,6 +1,7 @@
-// For Node, Deno and Bun: node server.mjs GOLDEN…, prints the results.
+// For Node, Deno and Bun: node server.mjs CYCLES GOLDEN…, prints the results.
 import { readFile } from 'node:fs/promises';
-import { suite } from './suite.mjs';
+import { results } from './results.mjs';
 
-const files = await Promise.all(process.argv.slice(2).map((path) => readFile(path)));
-console.log(JSON.stringify(await suite(files)));
+const [cycles, ...paths] = process.argv.slice(2);
+const files = await Promise.all(paths.map((path) => readFile(path)));
+console.log(JSON.stringify(await results(files, Number(cycles))));
