@@ -3,7 +3,14 @@ export function isEdgeFunction(): boolean {
   return 'EdgeRuntime' in globalThis;
 }
 
+interface NodeModules {
+  'node:fs': typeof import('node:fs');
+  'node:os': typeof import('node:os');
+  'node:worker_threads': typeof import('node:worker_threads');
+}
+
 /** A module of Node, in hosts that have it; bundlers see no import that they would have to resolve. */
-export function nodeBuiltin<K extends 'node:fs' | 'node:os' | 'node:worker_threads'>(name: K) {
-  return isEdgeFunction() ? undefined : globalThis.process?.getBuiltinModule?.(name);
+export function nodeBuiltin<K extends keyof NodeModules>(name: K): NodeModules[K] | undefined {
+  if (isEdgeFunction()) return undefined;
+  return globalThis.process?.getBuiltinModule?.(name) as NodeModules[K] | undefined;
 }
