@@ -14,7 +14,7 @@ import { verifiedAttention } from './verifiedAttention.js';
 
 const EMBEDDED_MODEL = new URL('../../models/swin-cifar10/', import.meta.url);
 
-/** Images that threads compute at once: one alone gives two threads too few parts. */
+/** Images computed at once: one alone gives two threads too few parts, and costs one thread more than its share. */
 const BATCH = 8;
 
 export interface ClassifyOptions {
@@ -34,7 +34,7 @@ export interface ClassifiedImage {
   readonly image: string;
   readonly classes: readonly Classification[];
   readonly milliseconds: number;
-  /** With `verify`: the largest error of any attention output against the float64 reference. */
+  /** With `verify`: the largest error of its batch's attention outputs against the float64 reference. */
   readonly largestError?: number;
 }
 
@@ -70,7 +70,7 @@ export async function classify(paths: readonly string[], options: ClassifyOption
   const pixelOptions = { config, preprocessorConfig, square, maxPixels };
   const pool = threads > 1 && files.length > 1 ? new PixelPool(threads, pixelOptions) : undefined;
   const read = pool ? pool.read : pixelReader(pixelOptions);
-  const batchSize = pool ? BATCH : 1;
+  const batchSize = files.length > 1 ? BATCH : 1;
 
   async function* classified(batch: readonly ReadImage[]): AsyncGenerator<ClassifiedImage> {
     const start = performance.now();
@@ -78,10 +78,11 @@ export async function classify(paths: readonly string[], options: ClassifyOption
     const { logits } = await model.forward(pixels);
     const milliseconds = (performance.now() - start) / batch.length;
     await verifiedModel?.forward(pixels);
+    const largestError = verified && { largestError: verified.takeLargestError() };
     for (const [i, { image }] of batch.entries()) {
       const own = logits.data.subarray(i * labels.length, (i + 1) * labels.length);
       const classes = likeliest(own, labels, isSingleLabel, options.top);
-      yield { image, classes, milliseconds, ...(verified && { largestError: verified.takeLargestError() }) };
+      yield { image, classes, milliseconds, ...largestError };
     }
   }
 
