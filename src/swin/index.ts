@@ -1,6 +1,7 @@
 export type { RawImage } from '../image/rawImage.js';
 export { resizeRelativePositionBias } from '../reference/resizeRelativePositionBias.js';
 export type { SwinConfig } from './config.js';
+export type { WeightDType } from './linearWeight.js';
 export type { PretrainedOptions, SwinForwardOptions, SwinOptions } from './loadedSwin.js';
 export type { PreprocessOptions } from './preprocess.js';
 export type { PreprocessorConfig } from './preprocessor.js';

@@ -10,6 +10,7 @@ import type { Architecture, StageShape } from './config.js';
 import type { ModelOutput } from './forward.js';
 import { layerNormJob } from './layerNormJob.js';
 import { type LinearStep, linearJob } from './linearJob.js';
+import type { WeightDType } from './linearWeight.js';
 import { type ModelKernels, modelKernels } from './modelKernels.js';
 import { type PackedBlock, type PackedModel, packModel } from './packedModel.js';
 import { type PackedNorm, PackedWeights } from './packedWeights.js';
@@ -50,10 +51,11 @@ export class KernelModel {
     private readonly kernels: ModelKernels,
     private readonly architecture: Architecture,
     weights: SwinWeights,
+    dtype: WeightDType | undefined,
   ) {
     this.#weights = new PackedWeights(core, kernels);
     try {
-      this.#packed = packModel(this.#weights, weights);
+      this.#packed = packModel(this.#weights, weights, dtype);
     } catch (error) {
       this.#weights.release();
       throw error;
@@ -63,8 +65,13 @@ export class KernelModel {
   }
 
   /** Rejects with RangeError where kernel memory cannot hold the weights, with Error where the engine was disposed of. */
-  static async create(core: KernelCore, architecture: Architecture, weights: SwinWeights): Promise<KernelModel> {
-    return new this(core, await modelKernels(core), architecture, weights);
+  static async create(
+    core: KernelCore,
+    architecture: Architecture,
+    weights: SwinWeights,
+    dtype?: WeightDType | undefined,
+  ): Promise<KernelModel> {
+    return new this(core, await modelKernels(core), architecture, weights, dtype);
   }
 
   /** `pixelValues` `[B, channels, H, W]`. Rejects with Error once the model or its engine was disposed of. */

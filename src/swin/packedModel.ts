@@ -1,5 +1,6 @@
 import { float32Tensor, type Tensor, toFloat32 } from '../tensor/tensor.js';
-import type { Affine, Norm, Weight } from './layerWeights.js';
+import type { Linear, Norm, Weight } from './layerWeights.js';
+import type { WeightDType } from './linearWeight.js';
 import type { PackedLinear, PackedNorm, PackedWeights } from './packedWeights.js';
 import type { StageWeights, SwinWeights } from './weights.js';
 
@@ -32,13 +33,16 @@ export interface PackedModel {
   };
 }
 
-/** Packs all weights into `packed`. @throws RangeError where memory cannot grow so far. */
-export function packModel(packed: PackedWeights, weights: SwinWeights): PackedModel {
-  const linear = ({ weight, bias }: Affine) => packed.linear(weight, bias);
+/**
+ * Packs all weights into `packed`, those of linear layers as `dtype`. The patch embedding, a convolution, stays float32.
+ * @throws RangeError where memory cannot grow so far, or for weights that int8 cannot hold.
+ */
+export function packModel(packed: PackedWeights, weights: SwinWeights, dtype: WeightDType | undefined): PackedModel {
+  const linear = ({ weight, bias }: Linear) => packed.linear(weight, bias, dtype);
   const norm = (own: Norm) => packed.norm(own);
   const { head } = weights;
   return {
-    patchEmbedding: linear(weights.patchEmbedding),
+    patchEmbedding: packed.linear(weights.patchEmbedding.weight, weights.patchEmbedding.bias),
     embeddingNorm: norm(weights.embeddingNorm),
     stages: weights.stages.map(({ window, blocks, downsample }) => ({
       window,
@@ -55,7 +59,7 @@ export function packModel(packed: PackedWeights, weights: SwinWeights): PackedMo
       })),
       downsample: downsample && {
         norm: norm(downsample.norm),
-        reduction: packed.linear(downsample.reduction, undefined),
+        reduction: packed.linear(downsample.reduction, undefined, dtype),
       },
     })),
     head: {

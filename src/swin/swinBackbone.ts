@@ -43,9 +43,9 @@ export class SwinBackbone {
   static async fromStateDict(
     tensors: Readonly<Record<string, TensorLike>>,
     config: SwinConfig | TimmConfig,
-    { attention, outFeatures }: SwinBackboneOptions = {},
+    options: SwinBackboneOptions = {},
   ): Promise<SwinBackbone> {
-    return new this(await LoadedSwin.create(tensors, config, { outFeatures }, attention));
+    return new this(await LoadedSwin.create(tensors, config, { outFeatures: options.outFeatures }, options));
   }
 
   /** The engine that runs the attention. */

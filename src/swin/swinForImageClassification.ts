@@ -49,7 +49,7 @@ export class SwinForImageClassification {
 
   /**
    * Makes a model of a state dict (by the names of transformers, torchvision, timm, Microsoft or MMPretrain, under any
-   * prefix; float32, float16 or bfloat16) and a config with Hugging Face's keys, or timm's. Rejects with RangeError
+   * prefix; float32, float16, bfloat16, or int8 with scales) and a config with Hugging Face's keys, or timm's. Rejects with RangeError
    * naming a tensor that is missing, extra or misshapen, or a config's bad value.
    */
   static async fromStateDict(
@@ -64,10 +64,10 @@ export class SwinForImageClassification {
     tensors: Readonly<Record<string, TensorLike>>,
     config: SwinConfig | TimmConfig,
     preprocessorConfig: PreprocessorConfig | undefined,
-    { attention }: SwinOptions,
+    options: SwinOptions,
   ): Promise<SwinForImageClassification> {
     const preprocessor = checkPreprocessor(preprocessorConfig, checkConfig(config));
-    const swin = await LoadedSwin.create(tensors, config, 'classifier', attention);
+    const swin = await LoadedSwin.create(tensors, config, 'classifier', options);
     return new this(swin, preprocessor, config, preprocessorConfig);
   }
 

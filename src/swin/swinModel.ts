@@ -32,15 +32,15 @@ export class SwinModel {
   }
 
   /**
-   * Makes a model of a state dict, by any upstream's names and under any prefix; float32, float16 or bfloat16. Rejects
+   * Makes a model of a state dict, by any upstream's names and under any prefix; float32, float16, bfloat16, or int8 with scales. Rejects
    * with RangeError naming a tensor that is missing or misshapen, or a config's bad value.
    */
   static async fromStateDict(
     tensors: Readonly<Record<string, TensorLike>>,
     config: SwinConfig | TimmConfig,
-    { attention }: SwinOptions = {},
+    options: SwinOptions = {},
   ): Promise<SwinModel> {
-    return new this(await LoadedSwin.create(tensors, config, 'model', attention));
+    return new this(await LoadedSwin.create(tensors, config, 'model', options));
   }
 
   /** The engine that runs the attention. */

@@ -2,8 +2,8 @@ import { float32Tensor, reshaped, type Tensor, toFloat32 } from '../tensor/tenso
 import { type BlockWeights, readBlock } from './blockWeights.js';
 import type { Architecture, StageShape } from './config.js';
 import { type HeadRequest, type HeadWeights, purposeOf, readHead } from './head.js';
-import { type Affine, affine, type Norm, norm } from './layerWeights.js';
-import { isQuantized, type LinearWeight } from './linearWeight.js';
+import { type Affine, affine, type Linear, type Norm, norm } from './layerWeights.js';
+import { isQuantized, type LinearWeight, roundedWeight, type WeightDType } from './linearWeight.js';
 import { type ModelNames, namesOf } from './names.js';
 import { type PositionEmbeddings, readPositionEmbeddings } from './positionEmbeddings.js';
 import { stageWindow, type WindowRule } from './stageWindow.js';
@@ -66,6 +66,27 @@ export function readWeights(dict: StateDict, architecture: Architecture, request
   const blocks = Array.from({ length: last + 1 }, (_, index) => names.blocks(index));
   dict.checkNothingLeft(purpose === 'classifier' ? undefined : blocks);
   return weights;
+}
+
+/** The same weights, those of linear layers as the floats that `dtype` makes of them: what a model in float64 computes with. */
+export function withRoundedMatrices(weights: SwinWeights, dtype: WeightDType | undefined): SwinWeights {
+  const linear = <L extends Linear>(layer: L) => ({ ...layer, weight: roundedWeight(layer.weight, dtype) });
+  const { head } = weights;
+  return {
+    ...weights,
+    stages: weights.stages.map(({ window, blocks, downsample }) => ({
+      window,
+      blocks: blocks.map((block) => ({
+        ...block,
+        qkv: linear(block.qkv),
+        projection: linear(block.projection),
+        fc1: linear(block.fc1),
+        fc2: linear(block.fc2),
+      })),
+      downsample: downsample && { ...downsample, reduction: roundedWeight(downsample.reduction, dtype) },
+    })),
+    head: { ...head, classifier: head.classifier && linear(head.classifier) },
+  };
 }
 
 /** transformers gives `layer_norm_eps` to the norms of blocks and the last one alone; the others' is PyTorch's default. */
