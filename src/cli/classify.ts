@@ -158,7 +158,7 @@ async function* batches(
 }
 
 /** The image itself, or the PNG, JPEG and WebP files of a directory in their order. */
-async function imagesOf(path: string): Promise<string[]> {
+export async function imagesOf(path: string): Promise<string[]> {
   const isDirectory = await stat(path).then(
     (entry) => entry.isDirectory(),
     () => false,

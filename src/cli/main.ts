@@ -9,6 +9,7 @@ import { CHECK_REPORTS } from './checkReports.js';
 import { type ClassifiedImage, classify, formatImage } from './classify.js';
 import { info } from './info.js';
 import { jsonOf } from './json.js';
+import { formatQuantized, quantize } from './quantize.js';
 import { reportWriter } from './reportFiles.js';
 import { run } from './run.js';
 import { vectors } from './vectors.js';
@@ -57,6 +58,16 @@ program
     const { model, backend, threads } = run;
     if (options.json) print({ model, backend, threads, images }, String, options);
   });
+
+program
+  .command('quantize')
+  .description('write a model with int8 weights, and say what that costs')
+  .argument('<model>', "a directory in Hugging Face's layout, or the URL of one")
+  .argument('[image...]', 'images, and directories of them, whose logits are compared')
+  .requiredOption('-o, --output <directory>', 'where the model goes')
+  .option('--square', 'compare by the centre square of each image')
+  .addOption(json())
+  .action(async (source, images, options) => print(await quantize(source, images, options), formatQuantized, options));
 
 program
   .command('run')

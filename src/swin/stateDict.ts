@@ -9,6 +9,8 @@ const UNUSED = /(^|\.)(relative_position_index|relative_coords_table|attn_mask|k
 /** The tensors of a model by name; every one must be taken once, with the shape that the config implies. */
 export class StateDict {
   readonly names: readonly string[];
+  /** Names of the linear layers' matrices that were taken. */
+  readonly matrices: string[] = [];
   readonly #left: Set<string>;
 
   constructor(private readonly tensors: Readonly<Record<string, TensorLike>>) {
@@ -40,6 +42,7 @@ export class StateDict {
    */
   takeMatrix(names: string | readonly string[], dims: readonly [number, number]): LinearWeight {
     const name = this.#find(names, dims);
+    this.matrices.push(name);
     const { data, dims: own } = this.tensors[name] as TensorLike;
     if (!(data instanceof Int8Array)) return this.take(name, dims);
     checkSizes(name, Array.isArray(own) && product(own) === data.length ? own : [data.length], dims);

@@ -1,0 +1,128 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { createWindowAttention } from '../attention/createWindowAttention.js';
+import { writeSafetensors } from '../safetensors/index.js';
+import { SwinForImageClassification } from '../swin/index.js';
+import { collected, loadPretrained } from '../swin/pretrained.js';
+import { type QuantizedLayer, quantizeStateDict } from '../swin/quantizeStateDict.js';
+import type { TensorLike } from '../tensor/tensor.js';
+import { imagesOf } from './classify.js';
+import { pixelReader } from './pixelReader.js';
+import { UsageError } from './usageError.js';
+
+export interface QuantizeOptions {
+  readonly output: string;
+  readonly square?: boolean;
+}
+
+/** How the int8 model's logits differ from the given model's. */
+export interface LogitComparison {
+  readonly images: number;
+  readonly maxError: number;
+  readonly rmsError: number;
+  /** `rmsError` relative to the standard deviation of the given model's logits. */
+  readonly relativeError: number;
+  /** Share of the images whose likeliest label is the same. */
+  readonly agreement: number;
+}
+
+export interface QuantizeResult {
+  readonly output: string;
+  /** Of the tensors before and after. */
+  readonly bytes: readonly [number, number];
+  readonly layers: readonly QuantizedLayer[];
+  readonly logits?: LogitComparison;
+}
+
+type Files = Parameters<typeof SwinForImageClassification.fromStateDict>;
+
+/** Writes an int8 model to a directory, and compares it with the given one on images, if there are any. */
+export async function quantize(
+  source: string,
+  paths: readonly string[],
+  { output, square }: QuantizeOptions,
+): Promise<QuantizeResult> {
+  if (resolve(source) === resolve(output))
+    throw new UsageError(`${output}: expected another directory than the model's`);
+  const images = (await Promise.all(paths.map(imagesOf))).flat();
+  const { config, preprocessor, weights } = await loadPretrained(source);
+  const tensors = await collected(weights);
+  const result = quantizeStateDict(tensors, config);
+  if (result.layers.length === 0) throw new UsageError(`${source}: expected weights of floats, got a model of int8`);
+  await mkdir(output, { recursive: true });
+  const write = (file: string, content: string | Uint8Array) => writeFile(join(output, file), content);
+  await write('config.json', `${JSON.stringify(result.config, undefined, 2)}\n`);
+  if (preprocessor) await write('preprocessor_config.json', `${JSON.stringify(preprocessor, undefined, 2)}\n`);
+  await write('model.safetensors', writeSafetensors(result.tensors, { format: 'pt' }));
+  const read = pixelReader({ config, preprocessorConfig: preprocessor, square, maxPixels: undefined });
+  const pixels = await Promise.all(images.map(read));
+  const logits =
+    pixels.length > 0 && compared(...(await logitsOfBoth([tensors, config], [result.tensors, config], pixels)));
+  return {
+    output,
+    bytes: [bytesOf(tensors), bytesOf(result.tensors)],
+    layers: result.layers,
+    ...(logits && { logits }),
+  };
+}
+
+/** Each model's logits of each image, one model after the other. */
+async function logitsOfBoth(
+  given: [Files[0], Files[1]],
+  rounded: [Files[0], Files[1]],
+  pixels: readonly TensorLike[],
+): Promise<[Float32Array[], Float32Array[]]> {
+  const attention = await createWindowAttention();
+  const logitsOf = async ([tensors, config]: [Files[0], Files[1]]) => {
+    const model = await SwinForImageClassification.fromStateDict(tensors, config, { attention });
+    const logits: Float32Array[] = [];
+    for (const image of pixels) logits.push((await model.forward(image)).logits.data);
+    await model.dispose();
+    return logits;
+  };
+  try {
+    return [await logitsOf(given), await logitsOf(rounded)];
+  } finally {
+    await attention.dispose();
+  }
+}
+
+function compared(truth: readonly Float32Array[], rounded: readonly Float32Array[]): LogitComparison {
+  const [all, others] = [truth, rounded].map((logits) => logits.flatMap((own) => [...own])) as [number[], number[]];
+  const errors = all.map((value, i) => Math.abs((others[i] as number) - value));
+  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const middle = mean(all);
+  const rmsError = Math.sqrt(mean(errors.map((error) => error ** 2)));
+  const same = truth.filter((own, i) => likeliest(own) === likeliest(rounded[i] as Float32Array));
+  return {
+    images: truth.length,
+    maxError: errors.reduce((max, error) => Math.max(max, error), 0),
+    rmsError,
+    relativeError: rmsError / Math.sqrt(mean(all.map((value) => (value - middle) ** 2))),
+    agreement: same.length / truth.length,
+  };
+}
+
+function likeliest(logits: Float32Array): number {
+  return logits.reduce((best, value, i) => (value > (logits[best] as number) ? i : best), 0);
+}
+
+function bytesOf(tensors: Readonly<Record<string, TensorLike>>): number {
+  return Object.values(tensors).reduce((sum, { data }) => sum + (data as Int8Array).byteLength, 0);
+}
+
+export function formatQuantized({ output, bytes, layers, logits }: QuantizeResult): string {
+  const megabytes = bytes.map((size) => `${(size / 1e6).toFixed(1)} MB`);
+  const percent = (part: number) => `${(100 * part).toFixed(2)}%`;
+  return [
+    ...layers.map(({ name, dims, error }) => `${percent(error).padStart(7)}  ${name} [${dims.join(', ')}]`),
+    `${output}: ${layers.length} layers in int8, ${megabytes.join(' → ')}`,
+    ...(logits
+      ? [
+          `logits of ${logits.images} images: rms error ${logits.rmsError.toExponential(2)}, ` +
+            `${percent(logits.relativeError)} of their spread; largest ${logits.maxError.toExponential(2)}`,
+          `likeliest label the same for ${percent(logits.agreement)}`,
+        ]
+      : []),
+  ].join('\n');
+}

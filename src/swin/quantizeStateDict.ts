@@ -1,0 +1,82 @@
+import { type TensorLike, toFloat32 } from '../tensor/tensor.js';
+import { checkConfig, type SwinConfig } from './config.js';
+import { floats, type QuantizedWeight, quantized } from './linearWeight.js';
+import { namesOf } from './names.js';
+import { StateDict } from './stateDict.js';
+import type { TimmConfig } from './timmConfig.js';
+import { readWeights } from './weights.js';
+
+/** What rounding did to a linear layer. */
+export interface QuantizedLayer {
+  readonly name: string;
+  readonly dims: readonly number[];
+  /** Root mean square of the weights' errors, relative to that of the weights. */
+  readonly error: number;
+}
+
+export interface QuantizedStateDict<C> {
+  readonly tensors: Readonly<Record<string, TensorLike>>;
+  /** With its `quantization_config`. */
+  readonly config: C;
+  readonly layers: readonly QuantizedLayer[];
+}
+
+/**
+ * Rounds the matrices of a Swin's linear layers to int8, one scale an output, and leaves all else as it is. Of matrices
+ * that are int8 already, so are they left.
+ * Source: compressed-tensors, format `int-quantized`: int8 `….weight` and float32 `….weight_scale` `[out, 1]`.
+ * @throws RangeError naming a tensor that is missing, extra or misshapen, or has numbers that are not finite.
+ */
+export function quantizeStateDict<C extends SwinConfig | TimmConfig>(
+  tensors: Readonly<Record<string, TensorLike>>,
+  config: C,
+): QuantizedStateDict<C> {
+  const dict = new StateDict(tensors);
+  const { classifier } = namesOf(dict);
+  readWeights(dict, checkConfig(config), dict.has(`${classifier}.weight`) ? 'classifier' : 'model');
+  const rounded: Record<string, TensorLike> = { ...tensors };
+  const layers: QuantizedLayer[] = [];
+  for (const name of dict.matrices) {
+    const weight = tensors[name] as TensorLike;
+    if (weight.data instanceof Int8Array) continue;
+    const own = roundedMatrix(name, weight);
+    rounded[name] = { data: own.data, dims: own.dims, type: 'int8' };
+    rounded[`${name}_scale`] = { data: own.scales, dims: [own.dims[0], 1], type: 'float32' };
+    layers.push({ name, dims: weight.dims, error: relativeError(weight, floats(own)) });
+  }
+  const isLinear = (name: string) => name.endsWith('.weight') && tensors[name]?.dims.length === 2;
+  const ignore = Object.keys(tensors)
+    .filter((name) => isLinear(name) && !dict.matrices.includes(name))
+    .map((name) => name.slice(0, -'.weight'.length));
+  return { tensors: rounded, config: { ...config, quantization_config: quantizationConfig(ignore) }, layers };
+}
+
+function roundedMatrix(name: string, weight: TensorLike): QuantizedWeight {
+  try {
+    return quantized(weight);
+  } catch (error) {
+    throw new RangeError(`tensor "${name}": ${(error as Error).message}`, { cause: error });
+  }
+}
+
+function quantizationConfig(ignore: readonly string[]): object {
+  const weights = { num_bits: 8, type: 'int', symmetric: true, strategy: 'channel', dynamic: false };
+  return {
+    quant_method: 'compressed-tensors',
+    format: 'int-quantized',
+    quantization_status: 'compressed',
+    config_groups: { group_0: { targets: ['Linear'], weights } },
+    ignore,
+  };
+}
+
+function relativeError(weight: TensorLike, rounded: TensorLike): number {
+  const truth = toFloat32(weight);
+  const values = toFloat32(rounded);
+  let [errors, squares] = [0, 0];
+  for (let i = 0; i < truth.length; i++) {
+    errors += ((values[i] as number) - (truth[i] as number)) ** 2;
+    squares += (truth[i] as number) ** 2;
+  }
+  return squares === 0 ? 0 : Math.sqrt(errors / squares);
+}
