@@ -10,7 +10,7 @@ import { float32Tensor, type Tensor } from '../src/tensor/tensor.js';
 import { relativeError } from './support/errors.js';
 import { float64ToHalf } from './support/half.js';
 
-const MODEL = new URL('../models/swin-cifar10/', import.meta.url);
+const MODEL = new URL('./models/swin-cifar10/', import.meta.url);
 const INDEX = 'model.safetensors.index.json';
 const pixels = float32Tensor(
   [1, 3, 64, 64],

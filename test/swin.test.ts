@@ -10,7 +10,7 @@ import { maxError, relativeError } from './support/errors.js';
 import { type GoldenCase, goldenCases, tensorOf } from './support/golden.js';
 import { configOf, stateDictOf } from './support/upstream.js';
 
-const MODEL = new URL('../models/swin-cifar10/', import.meta.url);
+const MODEL = new URL('./models/swin-cifar10/', import.meta.url);
 const SAMPLE = new URL('../../shared/models/swin-cifar10/cifar10-sample.safetensors', import.meta.url);
 
 const models = goldenCases('models');

@@ -21,7 +21,7 @@ for _ in range(6):
         planes.append(numpy.sin(6.28 * (fx * x + fy * y) + phase) + 0.3 * random.randn(32, 32))
     images.append(planes)
 pixel_values = numpy.array(images, dtype=numpy.float32)
-model = transformers.SwinForImageClassification.from_pretrained("models/swin-cifar10").double().eval()
+model = transformers.SwinForImageClassification.from_pretrained("test/models/swin-cifar10").double().eval()
 with torch.no_grad():
     logits = model(torch.from_numpy(pixel_values).double()).logits.numpy()
 about = f"transformers {transformers.__version__}, torch {torch.__version__}, float64, seed {SEED}"
