@@ -171,8 +171,10 @@ describe('int8 models', () => {
     const load = SwinForImageClassification.fromStateDict({ ...stateDictOf(golden), [name]: broken }, config, {
       dtype: 'int8',
     });
-    await expect(load).rejects.toThrow(/"weight" expected finite numbers, got others in row 0/);
+    await expect(load).rejects.toThrow(`tensor "${name}" expected finite numbers`);
     expect(() => quantizeStateDict({ ...stateDictOf(golden), [name]: broken }, config)).toThrow(`tensor "${name}"`);
+    const scales = (scale.data as Float32Array).slice().fill(Number.POSITIVE_INFINITY, 1, 2);
+    await expect(from({ [`${name}_scale`]: { ...scale, data: scales } })).rejects.toThrow(`tensor "${name}_scale"`);
   });
 });
 

@@ -46,7 +46,10 @@ export async function quantize(
     throw new UsageError(`${output}: expected another directory than the model's`);
   const images = (await Promise.all(paths.map(imagesOf))).flat();
   const { config, preprocessor, weights } = await loadPretrained(source);
-  const tensors = await collected(weights);
+  // Loading gives the memory of a file's tensors back; here both models need them.
+  const tensors = Object.fromEntries(
+    Object.entries(await collected(weights)).map(([name, tensor]) => [name, { ...tensor, data: tensor.data.slice() }]),
+  );
   const result = quantizeStateDict(tensors, config);
   if (result.layers.length === 0) throw new UsageError(`${source}: expected weights of floats, got a model of int8`);
   await mkdir(output, { recursive: true });

@@ -1,6 +1,6 @@
 import { type TensorLike, toFloat32 } from '../tensor/tensor.js';
 import { checkConfig, type SwinConfig } from './config.js';
-import { floats, type QuantizedWeight, quantized } from './linearWeight.js';
+import { floats, quantized } from './linearWeight.js';
 import { namesOf } from './names.js';
 import { StateDict } from './stateDict.js';
 import type { TimmConfig } from './timmConfig.js';
@@ -39,7 +39,7 @@ export function quantizeStateDict<C extends SwinConfig | TimmConfig>(
   for (const name of dict.matrices) {
     const weight = tensors[name] as TensorLike;
     if (weight.data instanceof Int8Array) continue;
-    const own = roundedMatrix(name, weight);
+    const own = quantized(weight);
     rounded[name] = { data: own.data, dims: own.dims, type: 'int8' };
     rounded[`${name}_scale`] = { data: own.scales, dims: [own.dims[0], 1], type: 'float32' };
     layers.push({ name, dims: weight.dims, error: relativeError(weight, floats(own)) });
@@ -49,14 +49,6 @@ export function quantizeStateDict<C extends SwinConfig | TimmConfig>(
     .filter((name) => isLinear(name) && !dict.matrices.includes(name))
     .map((name) => name.slice(0, -'.weight'.length));
   return { tensors: rounded, config: { ...config, quantization_config: quantizationConfig(ignore) }, layers };
-}
-
-function roundedMatrix(name: string, weight: TensorLike): QuantizedWeight {
-  try {
-    return quantized(weight);
-  } catch (error) {
-    throw new RangeError(`tensor "${name}": ${(error as Error).message}`, { cause: error });
-  }
 }
 
 function quantizationConfig(ignore: readonly string[]): object {
