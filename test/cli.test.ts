@@ -134,7 +134,10 @@ describe('run and check', () => {
   it('agree on the golden cases, gradients of the reference too', async () => {
     const engine = await cli('run', CORE, '-o', path('engine.safetensors'));
     expect([engine.code, engine.stderr]).toEqual([0, '']);
-    const { code, stdout } = await cli('check', CORE, path('engine.safetensors'), '--json');
+    expect((await cli('check', CORE, path('engine.safetensors'))).stderr).toMatch(
+      /case "c00" has dO and lacks dQ, dK, dV/,
+    );
+    const { code, stdout } = await cli('check', CORE, path('engine.safetensors'), '--allow-missing', '--json');
     const report = JSON.parse(stdout);
     expect([code, report.pass, report.cases.length]).toEqual([0, true, 21]);
     expect(Object.keys(report.cases[0].tensors)).toEqual(['o', 'lse']);
@@ -204,15 +207,17 @@ describe('run and check', () => {
     [['check', 'nowhere.safetensors'], /ENOENT/],
     [['check', CAT], /safetensors file: expected a header/],
     [['check', CORE, '--case', 'c99'], /expected a case named "c99"/],
-    [['check', CORE, '--suffix', '_none'], /expected tensors o, lse/],
-    [['check', CORE, '--dtype', 'int8'], /Allowed choices are float32, tf32, bfloat16, float16/],
+    [['check', CORE, '--suffix', '_none'], /has no outputs with the suffix _none/],
+    [['check', CORE, '--dtype', 'int8'], /Allowed choices are float32, tf32, bfloat16, float16, float8_e4m3fn/],
     [
       ['check', CORE, '-o', 'report.md', '-o', 'report.pdf'],
       /--output expected a file ending in .xml, .md, .txt, .json, got/,
     ],
     [['run', CORE], /required option/],
     [['run', CORE, '-o', 'x', '--threads', 'two'], /expected an integer ≥ 0/],
-    [['run', CORE, '-o', 'x', '--backward', '--reference'], /has no dO for --backward/],
+    [['run', CORE, '-o', 'x.npz', '--backward', '--reference'], /has no dO for --backward/],
+    [['run', CORE, '-o', 'x.pt'], /--output expected a file that ends in .safetensors or .npz, got x.pt/],
+    [['check', CORE, '--rtol', '-1'], /expected a number ≥ 0/],
     [['polish'], /unknown command 'polish'/],
     [['info', '--loud'], /unknown option '--loud'/],
     [[], /Usage/],

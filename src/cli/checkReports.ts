@@ -1,3 +1,4 @@
+import type { Hypothesis } from '../oracle/hypothesis.js';
 import { HISTOGRAM, type Verdict } from '../oracle/verdict.js';
 import type { CheckedCase, CheckResult } from './check.js';
 
@@ -8,19 +9,40 @@ export const CHECK_REPORTS: Readonly<Record<string, (result: CheckResult) => str
   markdown: markdownReport,
 };
 
-/** One line a tensor, and the likeliest reasons of a failure below it. */
+const LEGEND = [
+  'error: largest |actual − truth|; naive: that of a plain kernel of the precision; ratio: error / naive; rms: the same of',
+  'root mean squares; tolerance: 2 · naive, or what rounding in another order may come to; L2: ‖actual − truth‖ / ‖truth‖;',
+  'residual: what an explanation leaves of the output, as a share of it',
+];
+
+/** Slices that a report shows. */
+const SHOWN_SLICES = 3;
+
+/** One line a tensor, what is wrong and the likeliest reasons below it. */
 function textReport({ pass, cases }: CheckResult): string {
   const verdicts = cases.flatMap(({ tensors }) => Object.values(tensors));
   const lines = cases.flatMap((item) => [
-    ...Object.entries(item.tensors).map(([tensor, verdict]) => {
-      const line = `${verdict.pass ? 'pass' : 'FAIL'}  ${titleOf(item, tensor)}  ${figures(verdict, item.dtype).join('  ')}`;
-      return verdict.pass ? line : `${line}\n      ${histogramLine(verdict)}`;
+    ...Object.entries(item.tensors).flatMap(([tensor, verdict]) => {
+      const mark = !verdict.pass ? 'FAIL' : verdict.warning ? 'warn' : 'pass';
+      const line = `${mark}  ${titleOf(item, tensor)}  ${figures(item, tensor, verdict).join('  ')}`;
+      const below = [
+        ...(verdict.warning ? [verdict.warning] : []),
+        ...(verdict.pass ? [] : [histogramLine(verdict), ...reasons(verdict)]),
+        ...diagnosisOf(item, tensor),
+      ];
+      return [line, ...below.map((text) => `      ${text}`)];
     }),
-    ...diagnosisOf(item).map((line) => `      ${line}`),
+    ...notesOf(item).map((note) => ['note', titleOf(item, ''), note].filter(Boolean).join('  ')),
   ]);
   const failed = verdicts.filter((verdict) => !verdict.pass).length;
-  return [...lines, pass ? `${verdicts.length} tensors pass` : `${failed} of ${verdicts.length} tensors fail`].join(
-    '\n',
+  const warned = verdicts.filter((verdict) => verdict.pass && verdict.warning).length;
+  const summary =
+    failed > 0
+      ? `${failed} of ${verdicts.length} tensors fail`
+      : `${verdicts.length} tensors pass${warned > 0 ? `, ${warned} with a warning` : ''}`;
+  const unsteady = cases.some(({ notDeterministic }) => notDeterministic && notDeterministic.length > 0);
+  return plain(
+    [...lines, ...(pass ? [] : ['', ...LEGEND, '']), unsteady ? `${summary}; runs differ` : summary].join('\n'),
   );
 }
 
@@ -28,61 +50,125 @@ function textReport({ pass, cases }: CheckResult): string {
 function markdownReport({ pass, cases }: CheckResult): string {
   const rows = cases.flatMap((item) =>
     Object.entries(item.tensors).map(([tensor, verdict]) => {
-      const { maxAbsError, naiveError, ratio, maxUlpError, worstIndex } = verdict;
+      const { maxAbsError, naiveError, ratio, rmsRatio, maxUlpError, worstIndex } = verdict;
       const cells = [
-        verdict.pass ? 'pass' : '**FAIL**',
-        titleOf(item, tensor),
+        verdict.pass ? (verdict.warning ? 'warning' : 'pass') : '**FAIL**',
+        escapedMarkdown(titleOf(item, tensor)),
         maxAbsError.toExponential(2),
         naiveError.toExponential(2),
         ratio.toFixed(2),
+        rmsRatio.toFixed(2),
         maxUlpError.toPrecision(3),
         `[${worstIndex.join(', ')}]`,
       ];
       return `| ${cells.join(' | ')} |`;
     }),
   );
-  const diagnoses = cases.flatMap((item) => diagnosisOf(item).map((line) => `- ${item.name || 'case'}: ${line}`));
+  const below = cases.flatMap((item) => [
+    ...Object.entries(item.tensors).flatMap(([tensor, verdict]) => [
+      ...(verdict.warning ? [`- ${escapedMarkdown(titleOf(item, tensor))}: ${verdict.warning}`] : []),
+      ...(verdict.pass
+        ? []
+        : reasons(verdict).map((reason) => `- ${escapedMarkdown(titleOf(item, tensor))}: ${reason}`)),
+      ...diagnosisOf(item, tensor).map(
+        (line) => `- ${escapedMarkdown(titleOf(item, tensor))}: ${escapedMarkdown(line)}`,
+      ),
+    ]),
+    ...notesOf(item).map((note) => `- ${escapedMarkdown(item.name || 'case')}: ${escapedMarkdown(note)}`),
+  ]);
   return [
     `### Window attention: ${pass ? 'pass' : 'fail'}`,
     '',
-    `| | tensor | error | naive ${cases[0]?.dtype} | ratio | max ulp | worst at |`,
-    '|---|---|---:|---:|---:|---:|---|',
+    `| | tensor | error | naive ${cases[0]?.dtype} | ratio | rms ratio | max ulp | worst at |`,
+    '|---|---|---:|---:|---:|---:|---:|---|',
     ...rows,
-    ...(diagnoses.length > 0 ? ['', ...diagnoses] : []),
+    ...(below.length > 0 ? ['', ...below] : []),
   ].join('\n');
 }
 
 /** A suite a case and a test a tensor, as CI servers read them. Source: JUnit's XML as Jenkins documents it. */
 function junitReport({ cases }: CheckResult): string {
   const suites = cases.map((item) => {
+    const suite = escapedXml(item.name || 'case');
     const tests = Object.entries(item.tensors).map(([tensor, verdict]) => {
-      const attributes = `name="${escaped(tensor)}" classname="${escaped(item.name || 'case')}"`;
-      if (verdict.pass) return `    <testcase ${attributes}/>`;
-      const message = figures(verdict, item.dtype).join(', ');
-      const reasons = tensor === 'o' ? diagnosisOf(item).join('\n') : '';
-      return `    <testcase ${attributes}><failure message="${escaped(message)}">${escaped(reasons)}</failure></testcase>`;
+      const attributes = `name="${escapedXml(tensor)}" classname="${suite}"`;
+      const warning = verdict.warning ? `<system-out>${escapedXml(verdict.warning)}</system-out>` : '';
+      if (verdict.pass)
+        return warning ? `    <testcase ${attributes}>${warning}</testcase>` : `    <testcase ${attributes}/>`;
+      const message = figures(item, tensor, verdict).join(', ');
+      const text = [...reasons(verdict), ...diagnosisOf(item, tensor)].join('\n');
+      return `    <testcase ${attributes}><failure message="${escapedXml(message)}">${escapedXml(text)}</failure>${warning}</testcase>`;
     });
-    const failures = Object.values(item.tensors).filter(({ pass }) => !pass).length;
+    const unsteady = (item.notDeterministic ?? []).map(
+      (tensor) =>
+        `    <testcase name="${escapedXml(`${tensor} repeated`)}" classname="${suite}"><failure message="two runs differ"/></testcase>`,
+    );
+    const failures = Object.values(item.tensors).filter(({ pass }) => !pass).length + unsteady.length;
     return [
-      `  <testsuite name="${escaped(item.name || 'case')}" tests="${tests.length}" failures="${failures}">`,
+      `  <testsuite name="${suite}" tests="${tests.length + unsteady.length}" failures="${failures}">`,
       ...tests,
+      ...unsteady,
       '  </testsuite>',
     ].join('\n');
   });
   return ['<?xml version="1.0" encoding="UTF-8"?>', '<testsuites>', ...suites, '</testsuites>'].join('\n');
 }
 
+/** A case's name may hold line ends, too. */
 function titleOf({ name }: CheckedCase, tensor: string): string {
-  return [name, tensor].filter(Boolean).join('.');
+  return [name, tensor].filter(Boolean).join('.').replace(/\n/g, codeOf);
 }
 
-function figures(verdict: Verdict, dtype: string): string[] {
+function figures(item: CheckedCase, tensor: string, verdict: Verdict): string[] {
+  const { maxAbsError, naiveError, ratio, rmsRatio, relativeL2, correlation, tolerance, maxUlpError, worstIndex } =
+    verdict;
   return [
-    `error ${verdict.maxAbsError.toExponential(2)}`,
-    `naive ${dtype} ${verdict.naiveError.toExponential(2)}`,
-    `ratio ${verdict.ratio.toFixed(2)}`,
-    `max ulp ${verdict.maxUlpError.toPrecision(3)}`,
-    `worst at ${placeOf(verdict.worstIndex)}`,
+    `error ${maxAbsError.toExponential(2)}`,
+    `naive ${item.dtype} ${naiveError.toExponential(2)}`,
+    `ratio ${ratio.toFixed(2)}`,
+    `rms ${rmsRatio.toFixed(2)}`,
+    `tolerance ${tolerance.toExponential(2)}`,
+    `L2 ${relativeL2.toExponential(1)}`,
+    `correlation ${correlation.toFixed(6)}`,
+    `max ulp ${maxUlpError.toPrecision(3)}`,
+    `worst at ${placeOf(worstIndex, axesOf(item, tensor))}`,
+  ];
+}
+
+/** What fails of a tensor. */
+function reasons({ actualAtWorst, expectedAtWorst, mismatches, slices, nonFinite }: Verdict): string[] {
+  const failed = slices
+    .slice(0, SHOWN_SLICES)
+    .map(
+      ({ axis, index, maxAbsError, tolerance }) =>
+        `${axis} ${index} (${maxAbsError.toExponential(1)} of ${tolerance.toExponential(1)})`,
+    );
+  const more = slices.length > SHOWN_SLICES ? ` and ${slices.length - SHOWN_SLICES} more` : '';
+  return [
+    `${mismatches} elements out of tolerance; at the worst actual ${actualAtWorst}, expected ${expectedAtWorst}`,
+    ...(failed.length > 0 ? [`beyond the tolerance of their own: ${failed.join(', ')}${more}`] : []),
+    ...(nonFinite.mismatches > 0
+      ? [
+          `${nonFinite.mismatches} of ${nonFinite.count} elements that overflow or are not finite are wrong, first at [${nonFinite.firstIndex?.join(', ')}]`,
+        ]
+      : []),
+  ];
+}
+
+function notesOf({ notDeterministic, sample }: CheckedCase): string[] {
+  return [
+    ...(notDeterministic
+      ? [
+          notDeterministic.length > 0
+            ? `not deterministic: ${notDeterministic.join(', ')}`
+            : 'two runs gave the same bits',
+        ]
+      : []),
+    ...(sample
+      ? [
+          `${sample.judged} of ${sample.of} judged, drawn by seed ${sample.seed}${sample.notJudged.length > 0 ? `; not judged, because they are sums over all: ${sample.notJudged.join(', ')}` : ''}`,
+        ]
+      : []),
   ];
 }
 
@@ -94,14 +180,19 @@ function histogramLine({ histogram }: Verdict): string {
   return `elements by error over tolerance: ${shares.join(', ')}`;
 }
 
-/** An index as window, head, row and column, for the tensors that have these axes. */
-function placeOf(index: readonly number[]): string {
-  const axes = ['window', 'head', 'row', 'column'];
+function axesOf({ isImage }: CheckedCase, tensor: string): readonly string[] {
+  return isImage && (tensor === 'o' || tensor === 'dQkv')
+    ? ['image', 'line', 'column', 'channel']
+    : ['window', 'head', 'row', 'column'];
+}
+
+/** An index by the names of its axes, for the tensors that have these. */
+function placeOf(index: readonly number[], axes: readonly string[]): string {
   return index.length === 4 ? index.map((at, i) => `${axes[i]} ${at}`).join(', ') : `[${index.join(', ')}]`;
 }
 
-function diagnosisOf({ diagnosis }: CheckedCase): string[] {
-  return (diagnosis ?? []).map(({ name, explanation, residual, where }) => {
+function diagnosisOf({ diagnosis }: CheckedCase, tensor: string): string[] {
+  return (diagnosis?.[tensor] ?? []).map(({ name, explanation, residual, where }: Hypothesis) => {
     const places = Object.entries(where ?? {}).map(([axis, list]) => `${axis} ${shortened(list)}`);
     const only = places.length > 0 ? `, only in ${places.join(', ')}` : '';
     return `${name}: ${explanation}${only} (residual ${residual.toExponential(1)})`;
@@ -112,7 +203,25 @@ function shortened(list: readonly number[]): string {
   return list.length <= 6 ? list.join(' ') : `${list.slice(0, 5).join(' ')} … (${list.length})`;
 }
 
-function escaped(text: string): string {
+/** Names of files may hold what a terminal obeys: control characters but for the line's end are shown as their codes. */
+function plain(text: string): string {
+  return text.replace(/\p{Cc}/gu, (character) => (character === '\n' ? character : codeOf(character)));
+}
+
+function escapedMarkdown(text: string): string {
+  return plain(text)
+    .replace(/\n/g, ' ')
+    .replace(/[\\`*|<>[\]]/g, '\\$&');
+}
+
+/** XML 1.0 has no control characters at all. */
+function escapedXml(text: string): string {
   const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-  return text.replace(/[&<>"]/g, (character) => entities[character] as string);
+  return plain(text)
+    .replace(/[\ufffe\uffff]/g, codeOf)
+    .replace(/[&<>"]/g, (character) => entities[character] as string);
+}
+
+function codeOf(character: string): string {
+  return `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`;
 }

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { SingleBar } from 'cli-progress';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { PRECISIONS } from '../oracle/precision.js';
 import { VECTOR_KINDS } from '../oracle/vectors.js';
 import { bench, DEFAULT_SHAPE, formatBench } from './bench.js';
 import { check } from './check.js';
@@ -14,7 +15,7 @@ import { reportWriter } from './reportFiles.js';
 import { run } from './run.js';
 import { vectors } from './vectors.js';
 
-const PRECISIONS = ['float32', 'tf32', 'bfloat16', 'float16'];
+const VECTOR_PRECISIONS = ['float32', 'tf32', 'bfloat16', 'float16'];
 const PASS = 0;
 const MISMATCH = 1;
 const UNUSABLE = 2;
@@ -98,7 +99,15 @@ program
   .argument('[actuals]', 'outputs o, lse, dQ, dK, dV, dBias, dLogitScale')
   .option('--suffix <text>', 'what follows the names of the outputs, such as _triton')
   .option('--case <name>', 'this case only')
-  .option('--map <file.svg>', 'draw the errors of o, windows × heads and rows × columns')
+  .option('--require <names>', 'outputs that every case must have, such as o,dQ,dK,dV', list)
+  .option('--allow-missing', 'judge what is there: outputs may be missing and names unknown')
+  .option('--atol <x>', 'absolute tolerance instead of the rule', tolerance)
+  .option('--rtol <x>', 'relative tolerance instead of the rule', tolerance)
+  .option('--repeat <file>', 'outputs of a second run, which must have the same bits')
+  .option('--sample <n>', 'judge so many windows or images of each case', integer(1))
+  .option('--seed <n>', 'of the sample', integer(0), 1)
+  .option('--threads <n>', 'threads, 0 for one a core', integer(0))
+  .option('--map <file.svg>', 'draw the errors of o, one file a case')
   .option('-o, --output <file>', 'also write the report, .xml (JUnit), .md, .json or .txt; may be repeated', repeated)
   .addOption(new Option('--dtype <name>', 'precision of the kernel').choices(PRECISIONS).default('float32'))
   .addOption(
@@ -109,7 +118,19 @@ program
   .addOption(json())
   .action(async (file, actuals, options) => {
     const write = reportWriter(options.output ?? []);
-    const result = await check(file, actuals, options);
+    const bar = process.stderr.isTTY
+      ? new SingleBar({ clearOnComplete: true, format: '{bar} {percentage}% {name}' })
+      : undefined;
+    const onProgress = (name: string, done: number, all: number) => {
+      if (done === 1) bar?.start(all, 0, { name });
+      bar?.update(done);
+      if (done === all) bar?.stop();
+    };
+    const result = await check(file, actuals, {
+      ...options,
+      threads: options.threads || undefined,
+      ...(bar && { onProgress }),
+    });
     await write(result);
     const isJson = options.json || options.format === 'json';
     print(result, CHECK_REPORTS[options.format] ?? String, { json: isJson });
@@ -127,7 +148,7 @@ program
   .option('--cosine', "Swin V2's logitScale [H]")
   .option('--backward', 'dO [B, H, L, D]')
   .option('--truth', 'the float64 outputs too')
-  .addOption(new Option('--dtype <name>', 'precision of the kernel').choices(PRECISIONS).default('float32'))
+  .addOption(new Option('--dtype <name>', 'precision of the kernel').choices(VECTOR_PRECISIONS).default('float32'))
   .option('--seed <n>', 'of the numbers', integer(0), 1)
   .addOption(json())
   .action(async (options) => {
@@ -165,6 +186,17 @@ function repeated(text: string, before: readonly string[] = []): readonly string
   return [...before, text];
 }
 
+function list(text: string): string[] {
+  return text.split(',').map((name) => name.trim());
+}
+
+function tolerance(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value) || value < 0)
+    throw new InvalidArgumentError('expected a number ≥ 0.');
+  return value;
+}
+
 function integer(min: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
@@ -174,6 +206,16 @@ function integer(min: number): (text: string) => number {
     return value;
   };
 }
+
+// A reader that has seen enough closes the pipe; a full disk is worth an error, and neither a stack trace.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') {
+    process.stderr.write(`flash-window-attention: ${error.message}\n`);
+    process.exitCode = UNUSABLE;
+  }
+  process.exit();
+});
+process.stderr.on('error', () => process.exit());
 
 try {
   for (const command of program.commands) command.exitOverride();

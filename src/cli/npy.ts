@@ -1,48 +1,132 @@
-import type { Tensor, TensorData, TensorLike } from '../tensor/tensor.js';
+import type { DType, Tensor, TensorData, TensorLike } from '../tensor/tensor.js';
+import { product } from '../tensor/tensor.js';
+import type { Bytes } from './bytes.js';
 
-/** NumPy's names of the types that tensors of attention have; it has none for bfloat16. */
-const TYPES = { '<f4': 'float32', '<f8': 'float64', '<f2': 'float16' } as const;
-const MAGIC = '\x93NUMPY';
-const ALIGNMENT = 64;
-
-/**
- * Reads a `.npy` file: little-endian float16, float32 or float64 in C order.
- * @throws RangeError for another type or order, or a file that is none. Source: NumPy, `numpy.lib.format`.
- */
-export function readNpy(name: string, bytes: Uint8Array): Tensor {
-  const text = String.fromCharCode(...bytes.subarray(0, 6));
-  const major = bytes[6] ?? 0;
-  if (text !== MAGIC || major < 1 || major > 3) throw new RangeError(`${name} expected to be a .npy file`);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const [start, length] = major === 1 ? [10, view.getUint16(8, true)] : [12, view.getUint32(8, true)];
-  const header = new TextDecoder('latin1').decode(bytes.subarray(start, start + length));
-  const descr = /'descr':\s*'([^']*)'/.exec(header)?.[1] ?? 'none';
-  const shape = /'shape':\s*\(([^)]*)\)/.exec(header)?.[1];
-  const type = TYPES[descr as keyof typeof TYPES];
-  if (!type) throw new RangeError(`${name} expected float16, float32 or float64, little-endian, got ${descr}`);
-  if (!/'fortran_order':\s*False/.test(header) || shape === undefined) {
-    throw new RangeError(`${name} expected C order and a shape, got ${header.trim()}`);
-  }
-  const dims = shape
-    .split(',')
-    .map((size) => size.trim())
-    .filter(Boolean)
-    .map(Number);
-  const count = dims.reduce((product, dim) => product * dim, 1);
-  const size = { float32: 4, float64: 8, float16: 2 }[type];
-  // A copy: Node's Buffer slices share their memory, at any alignment.
-  const data = new Uint8Array(bytes.subarray(start + length));
-  if (data.length !== count * size)
-    throw new RangeError(`${name} expected ${count * size} bytes of data, got ${data.length}`);
-  return { data: arrayOf(type, data.buffer), dims, type };
+/** A tensor of a file, read in parts along its first axis. */
+export interface StoredTensor {
+  readonly dims: readonly number[];
+  readonly type: DType;
+  read(first: number, count: number): Tensor;
 }
 
-/** Bytes of a `.npy` file. @throws RangeError for bfloat16, which NumPy does not have. */
+interface ElementType {
+  readonly type: DType;
+  readonly array: { readonly BYTES_PER_ELEMENT: number; new (buffer: ArrayBuffer): TensorData };
+}
+
+/** NumPy's names of element types, without their order of bytes; V2 is what it makes of ml_dtypes' bfloat16. */
+const TYPES: Readonly<Record<string, ElementType>> = {
+  f2: { type: 'float16', array: Uint16Array },
+  f4: { type: 'float32', array: Float32Array },
+  f8: { type: 'float64', array: Float64Array },
+  V2: { type: 'bfloat16', array: Uint16Array },
+  b1: { type: 'bool', array: Uint8Array },
+  i1: { type: 'int8', array: Int8Array },
+  i2: { type: 'int16', array: Int16Array },
+  i4: { type: 'int32', array: Int32Array },
+  i8: { type: 'int64', array: BigInt64Array },
+  u1: { type: 'uint8', array: Uint8Array },
+  u2: { type: 'uint16', array: Uint16Array },
+  u4: { type: 'uint32', array: Uint32Array },
+  u8: { type: 'uint64', array: BigUint64Array },
+};
+const MAGIC = '\x93NUMPY';
+const ALIGNMENT = 64;
+const LONGEST_HEADER = 2 ** 20;
+
+/**
+ * Opens a `.npy` file of numbers, in either order of bytes and of axes; undefined for elements of another type: texts,
+ * records, objects. Source: NumPy, `numpy.lib.format`.
+ * @throws RangeError for a file that is none.
+ */
+export function openNpy(name: string, bytes: Bytes): StoredTensor | undefined {
+  const magic = bytes.size >= 12 ? bytes.read(0, 12) : new Uint8Array(12);
+  const major = magic[6] as number;
+  if (String.fromCharCode(...magic.subarray(0, 6)) !== MAGIC || major < 1 || major > 3) {
+    throw new RangeError(`${name} expected to be a .npy file`);
+  }
+  const view = new DataView(magic.buffer);
+  const [start, length] = major === 1 ? [10, view.getUint16(8, true)] : [12, view.getUint32(8, true)];
+  if (length > LONGEST_HEADER)
+    throw new RangeError(`${name} expected a header of at most ${LONGEST_HEADER} bytes, got ${length}`);
+  const header = new TextDecoder('latin1').decode(bytes.read(start, length));
+  const shape = /'shape':\s*\(([^)]*)\)/.exec(header)?.[1];
+  const order = /'fortran_order':\s*(True|False)/.exec(header)?.[1];
+  const descr = /'descr':\s*'([<>|=]?)([^']*)'/.exec(header);
+  if (shape === undefined || order === undefined || !/'descr':/.test(header)) {
+    throw new RangeError(`${name} expected a .npy header, got ${header.trim()}`);
+  }
+  const element = TYPES[descr?.[2] ?? ''];
+  if (!element) return undefined;
+  const dims = shape.split(',').flatMap((size) => (size.trim() === '' ? [] : [Number(size)]));
+  const size = element.array.BYTES_PER_ELEMENT;
+  const expected = product(dims) * size;
+  if (!dims.every((dim) => Number.isSafeInteger(dim) && dim >= 0) || bytes.size - start - length !== expected) {
+    throw new RangeError(`${name} expected ${expected} bytes for shape (${shape}), got ${bytes.size - start - length}`);
+  }
+  const load = (at: number, count: number) => {
+    const loaded = bytes.read(start + length + at * size, count * size);
+    if (descr?.[1] === '>') reverseBytes(loaded, size);
+    return new element.array(loaded.buffer);
+  };
+  const { type } = element;
+  if (order === 'True' && dims.length > 1) return transposed({ type, dims, load });
+  const row = product(dims.slice(1));
+  return {
+    dims,
+    type,
+    read: (first, count) => ({ data: load(first * row, count * row), dims: [count, ...dims.slice(1)], type }),
+  };
+}
+
+/** Fortran order: the first axis is the fastest, so that every part needs the whole. */
+function transposed({
+  type,
+  dims,
+  load,
+}: {
+  readonly type: DType;
+  readonly dims: readonly number[];
+  load(at: number, count: number): TensorData;
+}): StoredTensor {
+  let whole: TensorData | undefined;
+  return {
+    dims,
+    type,
+    read(first, count) {
+      whole ??= inRowOrder(load(0, product(dims)), dims);
+      const row = product(dims.slice(1));
+      return { data: whole.slice(first * row, (first + count) * row), dims: [count, ...dims.slice(1)], type };
+    },
+  };
+}
+
+function inRowOrder(columns: TensorData, dims: readonly number[]): TensorData {
+  const rows = columns.slice();
+  const index = dims.map(() => 0);
+  const strides = dims.map((_, axis) => product(dims.slice(0, axis)));
+  for (let at = 0; at < rows.length; at++) {
+    rows[at] = columns[index.reduce((sum, i, axis) => sum + i * (strides[axis] as number), 0)] as never;
+    for (let axis = dims.length - 1; axis >= 0; axis--) {
+      index[axis] = (index[axis] as number) + 1;
+      if ((index[axis] as number) < (dims[axis] as number)) break;
+      index[axis] = 0;
+    }
+  }
+  return rows;
+}
+
+function reverseBytes(bytes: Uint8Array, size: number): void {
+  for (let at = 0; at < bytes.length; at += size) bytes.subarray(at, at + size).reverse();
+}
+
+/** Bytes of a `.npy` file; bfloat16 as ml_dtypes' arrays are written, to be read with `.view(ml_dtypes.bfloat16)`. */
 export function writeNpy(name: string, { data, dims, type }: TensorLike): Uint8Array {
-  const descr = Object.entries(TYPES).find(([, own]) => own === type)?.[0];
-  if (!descr) throw new RangeError(`${name} expected float16, float32 or float64 for .npz, got ${type}`);
+  const descr = Object.entries(TYPES).find(([, own]) => own.type === type)?.[0];
+  if (!descr) throw new RangeError(`${name} expected numbers for .npz, got ${type}`);
+  const order = descr === 'V2' || descr.endsWith('1') ? '|' : '<';
   const shape = dims.length === 1 ? `${dims[0]},` : dims.join(', ');
-  const text = `{'descr': '${descr}', 'fortran_order': False, 'shape': (${shape}), }`;
+  const text = `{'descr': '${order}${descr}', 'fortran_order': False, 'shape': (${shape}), }`;
   const length = Math.ceil((10 + text.length + 1) / ALIGNMENT) * ALIGNMENT - 10;
   const array = data as Float32Array;
   const bytes = new Uint8Array(10 + length + array.byteLength);
@@ -51,9 +135,4 @@ export function writeNpy(name: string, { data, dims, type }: TensorLike): Uint8A
   bytes.set(new TextEncoder().encode(`${text.padEnd(length - 1)}\n`), 10);
   bytes.set(new Uint8Array(array.buffer, array.byteOffset, array.byteLength), 10 + length);
   return bytes;
-}
-
-function arrayOf(type: 'float16' | 'float32' | 'float64', buffer: ArrayBuffer): TensorData {
-  if (type === 'float32') return new Float32Array(buffer);
-  return type === 'float64' ? new Float64Array(buffer) : new Uint16Array(buffer);
 }

@@ -33,8 +33,8 @@ const METHODS: Readonly<Record<string, (request: Request) => Answer>> = {
   checkAndDiagnose(request) {
     const { inputs, outputs } = caseOf(request);
     const report = checkCase(inputs, outputs, request.options);
-    const diagnosis = report.tensors.o?.pass === false ? diagnosisOf(inputs, outputs).o : undefined;
-    return reportOf({ name: '', ...report, ...(diagnosis && { diagnosis: diagnosis.slice(0, SHOWN) }) });
+    const { o } = report.tensors.o?.pass === false ? diagnosisOf(inputs, outputs) : {};
+    return reportOf({ name: '', ...report, ...(o && { diagnosis: { o: o.slice(0, SHOWN) } }) });
   },
   diagnose(request) {
     const { inputs, outputs } = caseOf(request);

@@ -1,7 +1,18 @@
 import { type Case, casesOf } from './cases.js';
-import { readTensors } from './tensorFiles.js';
+import { openTensors } from './tensorFiles.js';
 
-/** Reads the cases of a file as `casesOf` says. */
-export async function readCases(path: string): Promise<Case[]> {
-  return casesOf(path, await readTensors(path));
+export interface CaseFile {
+  readonly cases: readonly Case[];
+  close(): void;
+}
+
+/** Opens the cases of a file as `casesOf` says. */
+export function openCases(path: string, isTrusted = false): CaseFile {
+  const file = openTensors(path, isTrusted);
+  try {
+    return { cases: casesOf(path, file), close: file.close };
+  } catch (error) {
+    file.close();
+    throw error;
+  }
 }

@@ -1,9 +1,9 @@
-import { writeFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import type { CheckResult } from './check.js';
 import { CHECK_REPORTS } from './checkReports.js';
 import { jsonOf } from './json.js';
 import { UsageError } from './usageError.js';
+import { writeWhole } from './writeFile.js';
 
 const FORMATS: Readonly<Record<string, ((result: CheckResult) => string) | undefined>> = {
   '.xml': CHECK_REPORTS.junit,
@@ -21,6 +21,6 @@ export function reportWriter(paths: readonly string[]): (result: CheckResult) =>
     return [path, format] as const;
   });
   return async (result) => {
-    for (const [path, format] of formats) await writeFile(path, `${format(result)}\n`);
+    for (const [path, format] of formats) await writeWhole(path, `${format(result)}\n`);
   };
 }

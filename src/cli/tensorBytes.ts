@@ -1,38 +1,54 @@
-import { unzipSync } from 'fflate';
-import { readSafetensors } from '../safetensors/readSafetensors.js';
-import type { Tensor } from '../tensor/tensor.js';
-import { readNpy } from './npy.js';
+import { headerLength, LENGTH_BYTES, malformed, parseHeader } from '../safetensors/header.js';
+import { elements } from '../safetensors/readSafetensors.js';
+import { product } from '../tensor/tensor.js';
+import { type Bytes, memoryBytes } from './bytes.js';
+import { openNpy, type StoredTensor } from './npy.js';
+import { openZip } from './zip.js';
 
 export interface TensorFile {
-  readonly tensors: Readonly<Record<string, Tensor>>;
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** A scalar parameter travels beside the tensors of an .npz file as an array of no axes. */
-export const PARAMETERS = ['scale'];
-
 /**
- * The tensors of a file's bytes by its name's ending: safetensors, `.npz`, or one `.npy` tensor named as the file.
+ * The tensors of a file's bytes by its name's ending: safetensors, `.npz`, or one `.npy` tensor named as the file. Nothing
+ * but headers is read, and the checksums of an .npz file unless it `isTrusted`. Arrays that hold no numbers are left out.
  * @throws RangeError for a malformed file.
  */
-export function tensorsOf(path: string, bytes: Uint8Array): TensorFile {
-  if (path.endsWith('.npy')) {
-    const name = path.slice(path.lastIndexOf('/') + 1, -'.npy'.length);
-    return { tensors: { [name]: readNpy(path, bytes) }, metadata: {} };
-  }
-  if (!path.endsWith('.npz')) return readSafetensors(bytes);
-  let entries: Record<string, Uint8Array>;
+export function tensorsOf(path: string, file: Bytes | Uint8Array, isTrusted = false): TensorFile {
+  const bytes = file instanceof Uint8Array ? memoryBytes(path, file) : file;
   try {
-    entries = unzipSync(bytes);
-  } catch (cause) {
-    throw new RangeError(`${path} expected to be an .npz file: ${(cause as Error).message}`, { cause });
+    if (!/\.np[yz]$/.test(path)) return safetensorsOf(bytes);
+    const name = path.slice(path.lastIndexOf('/') + 1);
+    const files = path.endsWith('.npy') ? new Map([[name, bytes]]) : openZip(path, bytes, isTrusted);
+    const tensors = [...files].flatMap(([own, part]): [string, StoredTensor][] => {
+      const tensor = own.endsWith('.npy') ? openNpy(`${path}: ${own}`, part) : undefined;
+      return tensor ? [[own.replace(/\.npy$/, ''), tensor]] : [];
+    });
+    return { tensors: new Map(tensors), metadata: {} };
+  } catch (error) {
+    if (!(error instanceof RangeError) || error.message.startsWith(path)) throw error;
+    throw new RangeError(`${path}: ${error.message}`, { cause: error });
   }
-  const arrays = Object.entries(entries).map(
-    ([name, npy]) => [name.replace(/\.npy$/, ''), readNpy(name, npy)] as const,
-  );
-  const isParameter = ([name]: readonly [string, Tensor]) => PARAMETERS.includes(name);
-  return {
-    tensors: Object.fromEntries(arrays.filter((entry) => !isParameter(entry))),
-    metadata: Object.fromEntries(arrays.filter(isParameter).map(([name, { data }]) => [name, String(data[0])])),
-  };
+}
+
+function safetensorsOf(bytes: Bytes): TensorFile {
+  const start = bytes.read(0, Math.min(LENGTH_BYTES, bytes.size));
+  const dataStart = LENGTH_BYTES + headerLength(start);
+  if (dataStart > bytes.size)
+    throw malformed(
+      `a header of ${dataStart - LENGTH_BYTES} bytes`,
+      `a file that ends after ${bytes.size - LENGTH_BYTES}`,
+    );
+  const { entries, metadata } = parseHeader(bytes.read(LENGTH_BYTES, dataStart - LENGTH_BYTES), bytes.size - dataStart);
+  const tensors = entries.map(({ name, stored, dims, begin }): [string, StoredTensor] => {
+    const row = product(dims.slice(1)) * stored.bytes;
+    const read = (first: number, count: number) => ({
+      data: elements(bytes.read(dataStart + begin + first * row, count * row), stored),
+      dims: [count, ...dims.slice(1)],
+      type: stored.type,
+    });
+    return [name, { dims, type: stored.type, read }];
+  });
+  return { tensors: new Map(tensors), metadata };
 }

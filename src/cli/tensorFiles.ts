@@ -1,25 +1,42 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { extname } from 'node:path';
 import { zipSync } from 'fflate';
 import { writeSafetensors } from '../safetensors/writeSafetensors.js';
 import type { TensorLike } from '../tensor/tensor.js';
+import { fileBytes } from './fileBytes.js';
 import { writeNpy } from './npy.js';
-import { PARAMETERS, type TensorFile, tensorsOf } from './tensorBytes.js';
+import { type TensorFile, tensorsOf } from './tensorBytes.js';
+import { UsageError } from './usageError.js';
+import { writeWhole } from './writeFile.js';
 
-/** Reads tensors as `tensorsOf` says. */
-export async function readTensors(path: string): Promise<TensorFile> {
-  return tensorsOf(path, await readFile(path));
+/** A scalar parameter travels beside the tensors of an .npz file as an array of no axes. */
+const PARAMETERS = ['scale'];
+
+/** Opens a file of tensors as `tensorsOf` says. @throws RangeError for a malformed file. */
+export function openTensors(path: string, isTrusted = false): TensorFile & { close(): void } {
+  const bytes = fileBytes(path);
+  try {
+    return { ...tensorsOf(path, bytes, isTrusted), close: bytes.close };
+  } catch (error) {
+    bytes.close();
+    throw error;
+  }
 }
 
-/** Writes tensors and their parameters, the same bytes every time; .npz by the file's ending, else safetensors. */
+/** @throws UsageError for an ending that names no format of tensors. */
+export function checkOutput(path: string): void {
+  if (!['.safetensors', '.npz'].includes(extname(path))) {
+    throw new UsageError(`--output expected a file that ends in .safetensors or .npz, got ${path}`);
+  }
+}
+
+/** Writes tensors and their parameters, the same bytes every time, in the format that the file's ending names. */
 export async function writeTensors(
   path: string,
   tensors: Readonly<Record<string, TensorLike>>,
   metadata: Readonly<Record<string, string>>,
 ): Promise<void> {
-  if (!path.endsWith('.npz')) {
-    await writeFile(path, writeSafetensors(tensors, metadata));
-    return;
-  }
+  checkOutput(path);
+  if (!path.endsWith('.npz')) return writeWhole(path, writeSafetensors(tensors, metadata));
   const parameters = PARAMETERS.filter((name) => metadata[name] !== undefined).map((name): [string, TensorLike] => [
     name,
     { data: Float64Array.of(Number(metadata[name])), dims: [], type: 'float64' },
@@ -28,5 +45,5 @@ export async function writeTensors(
     return [`${name}.npy`, writeNpy(name, tensor)] as const;
   });
   // The zip's own clock would make every file another one.
-  await writeFile(path, zipSync(Object.fromEntries(files), { level: 0, mtime: '1980-01-01' }));
+  await writeWhole(path, zipSync(Object.fromEntries(files), { level: 0, mtime: '1980-01-01' }));
 }

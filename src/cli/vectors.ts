@@ -3,7 +3,7 @@ import { windowAttention } from '../reference/windowAttention.js';
 import { windowAttentionBackward } from '../reference/windowAttentionBackward.js';
 import type { Tensor, TensorLike } from '../tensor/tensor.js';
 import { parseShape } from './shape.js';
-import { writeTensors } from './tensorFiles.js';
+import { checkOutput, writeTensors } from './tensorFiles.js';
 
 export interface VectorsOptions {
   readonly output: string;
@@ -26,6 +26,7 @@ export interface VectorsResult {
 
 /** Writes inputs, and the truth where asked for, to a file that `check` and NumPy read. */
 export async function vectors(options: VectorsOptions): Promise<VectorsResult> {
+  checkOutput(options.output);
   const shape = parseShape(options.shape);
   const inputs = makeVectors({ ...options, shape, nW: options.mask });
   const { dO, ...forward } = inputs as typeof inputs & Record<'q' | 'k' | 'v', Tensor>;

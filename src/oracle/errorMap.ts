@@ -13,16 +13,21 @@ const DECADES = 4;
 /**
  * A picture of an output's errors `[B, H, L, D]` against the tolerance: one map of windows × heads and one of rows ×
  * columns, each cell the largest error over the other axes. White is no error, blue within the tolerance, the darker the
- * nearer, red beyond it. Returns SVG.
+ * nearer, red beyond it. `axes` names those of another tensor of four, such as an image's. Returns SVG.
  * @throws TypeError for what is no float tensor; RangeError for dims that differ or are not four.
  */
-export function errorMap(actual: TensorLike, expected: TensorLike, tolerance: number): string {
+export function errorMap(
+  actual: TensorLike,
+  expected: TensorLike,
+  tolerance: number,
+  axes: readonly [string, string, string, string] = ['window', 'head', 'row', 'column'],
+): string {
   const e = checkDims('expected', expected, '[B, H, L, D]', [undefined, undefined, undefined, undefined]);
   const a = checkDims('actual', checkTensor('actual', actual), '[B, H, L, D]', e.dims);
   const [B, H, L, D] = e.dims as [number, number, number, number];
   const [actuals, expecteds] = [toFloat64(a), toFloat64(e)];
-  const windows = new Grid('head', H, 'window', B);
-  const rows = new Grid('column', D, 'row', L);
+  const windows = new Grid(axes[1], H, axes[0], B);
+  const rows = new Grid(axes[3], D, axes[2], L);
   actuals.forEach((x, at) => {
     const error = absoluteError(x, expecteds[at] as number) / tolerance;
     const row = Math.floor(at / D);

@@ -5,7 +5,6 @@ import {
   checkCase,
   diagnose,
   type Hypothesis,
-  IMAGE_OUTPUT_NAMES,
   type ImageCaseActuals,
   type ImageCaseInputs,
   OUTPUT_NAMES,
@@ -13,7 +12,7 @@ import {
   type Verdict,
 } from 'flash-window-attention/oracle';
 import { shiftedWindowAttention, windowAttention } from 'flash-window-attention/reference';
-import { type Case, casesOf, imageInputsOf, inputsOf } from '../../../build/cli/cases.js';
+import { actualsOf, casesOf, imageInputsOf, inputsOf } from '../../../build/cli/cases.js';
 import { tensorsOf } from '../../../build/cli/tensorBytes.js';
 import type { ErrorMap, Judged, Verdicts } from '../protocol.js';
 
@@ -61,11 +60,6 @@ export function judgeFile(name: string, bytes: Uint8Array): Verdicts[] {
     );
   }
   return verdicts;
-}
-
-function actualsOf({ tensors }: Case): Actuals {
-  const names = new Set<string>([...OUTPUT_NAMES, ...IMAGE_OUTPUT_NAMES]);
-  return Object.fromEntries(Object.entries(tensors).filter(([name]) => names.has(name)));
 }
 
 function diagnosed(inputs: Inputs, actuals: Actuals): Readonly<Record<string, readonly Hypothesis[]>> {
