@@ -11,6 +11,6 @@ export type {
   WindowAttention,
   WindowAttentionOptions,
 } from './attention/interface.js';
-export type { WasmSource } from './kernel/kernelSource.js';
+export type { WasmSource } from './kernel/wasmSource.js';
 export type { AbortSignalLike, CallOptions } from './tensor/abortSignal.js';
 export type { DType, FloatData, FloatType, Tensor, TensorData, TensorLike } from './tensor/tensor.js';

@@ -1,3 +1,4 @@
+/// <reference lib="dom" preserve="true" />
 /** What the benchmarks of this repository measure beneath the public entries. It changes without notice. */
 export { coreOf } from './attention/engine.js';
 export { KernelCore } from './kernel/core.js';

@@ -283,6 +283,7 @@ describe('toMatchWindowAttention', () => {
 
   it('passes what is right', () => {
     const result = toMatchWindowAttention({ o: tensorOf(outputOf(inputs)) }, inputs);
+    expect(toMatchWindowAttention(tensorOf(outputOf(inputs)), inputs).pass).toBe(true);
     expect(result.pass).toBe(true);
     expect(result.message()).toMatch(/expected window attention to be wrong, got:\npass {2}o/);
   });

@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { AttentionArgs, AttentionBackwardArgs } from '../arguments/attentionArgs.js';
 import type { ShiftedWindowArgs, ShiftedWindowBackwardArgs } from '../arguments/shiftedWindowArgs.js';
-import type { WasmSource } from '../kernel/kernelSource.js';
+import type { WasmSource } from '../kernel/wasmSource.js';
 import type { CallOptions } from '../tensor/abortSignal.js';
 import type { FloatData, FloatType, Tensor, TensorLike } from '../tensor/tensor.js';
 
@@ -28,9 +28,11 @@ export type OutputOf<A extends { readonly out?: TensorLike | undefined }> = A ex
   readonly out: infer T extends TensorLike;
 }
   ? T & { readonly type: FloatType }
-  : [A['out']] extends [undefined]
-    ? Tensor<Float32Array>
-    : Tensor<FloatData>;
+  : 'out' extends keyof A
+    ? [A['out']] extends [undefined]
+      ? Tensor<Float32Array>
+      : Tensor<FloatData>
+    : Tensor<Float32Array>;
 
 /** Result of `forward`. */
 export type ForwardOutput<A extends AttentionArgs = AttentionArgs, O extends ForwardOptions = ForwardOptions> = {

@@ -1,3 +1,4 @@
+import type { TensorLike } from '../tensor/tensor.js';
 import { type CaseActuals, type CaseInputs, checkCase } from './checkCase.js';
 import { diagnose } from './diagnose.js';
 import type { Precision } from './precision.js';
@@ -8,16 +9,29 @@ export interface MatcherResult {
   message(): string;
 }
 
+type MatcherOptions = { readonly dtype?: Precision | undefined };
+
+declare global {
+  // What vitest and jest both let matchers be declared in.
+  namespace jest {
+    // biome-ignore lint/complexity/noBannedTypes: all declarations of an interface have the same parameters.
+    interface Matchers<R, T = {}> {
+      toMatchWindowAttention(inputs: CaseInputs, options?: MatcherOptions): R;
+    }
+  }
+}
+
 /**
  * A matcher for vitest and jest: `expect.extend({ toMatchWindowAttention })`, then
- * `expect({ o }).toMatchWindowAttention(inputs, { dtype })`. Judges as `checkCase` does, and throws as it does; a failure
+ * `expect(o).toMatchWindowAttention(inputs, { dtype })`, or `expect({ o, dQ })` for several outputs. Judges as `checkCase` does, and throws as it does; a failure
  * says what a wrong `o` looks like, as `diagnose` does.
  */
 export function toMatchWindowAttention(
-  actuals: CaseActuals,
+  received: CaseActuals | TensorLike,
   inputs: CaseInputs,
-  options: { readonly dtype?: Precision | undefined } = {},
+  options: MatcherOptions = {},
 ): MatcherResult {
+  const actuals: CaseActuals = 'data' in received ? { o: received } : received;
   const { pass, dtype, tensors } = checkCase(inputs, actuals, options);
   return {
     pass,

@@ -24,13 +24,30 @@ export interface VectorOptions {
   readonly seed?: number | undefined;
 }
 
+/** What an option asks for: there for `true`, absent for `false`, and there or not where its type says neither. */
+type Asked<O, Option extends string, Name extends string> = O extends { readonly [K in Option]: true }
+  ? { readonly [K in Name]: Tensor }
+  : O extends { readonly [K in Option]?: false | 0 | undefined }
+    ? unknown
+    : { readonly [K in Name]?: Tensor };
+
+/** Inputs by the names that `forward`, `backward` and `checkCase` take. */
+export type Vectors<O extends VectorOptions = VectorOptions> = { readonly [K in 'q' | 'k' | 'v']: Tensor } & Asked<
+  O,
+  'bias',
+  'bias'
+> &
+  Asked<O, 'nW', 'mask'> &
+  Asked<O, 'cosine', 'logitScale'> &
+  Asked<O, 'backward', 'dO'>;
+
 /**
  * Inputs for a kernel, by the names that `checkCase` takes: `q`, `k`, `v` `[B, H, L, D]`, and as asked for `bias`
  * `[H, L, L]`, `mask` `[nW, L, L]`, `logitScale` `[H]`, `dO` `[B, H, L, D]`. The same options give the same bits on every
  * machine: integers and exact divisions alone.
  * @throws RangeError for sizes below 1 or an nW that does not divide B; TypeError for an option of a wrong type.
  */
-export function makeVectors(options: VectorOptions): Record<string, Tensor> {
+export function makeVectors<const O extends VectorOptions>(options: O): Vectors<O> {
   const { shape, bias = false, cosine = false, backward = false } = options;
   if (!Array.isArray(shape) || shape.length !== 4) {
     throw new TypeError(message('shape', '[B, H, L, D]', describe(shape)));
@@ -53,7 +70,8 @@ export function makeVectors(options: VectorOptions): Record<string, Tensor> {
   };
   if (kind === 'adversarial') makeAdversarial(tensors, L, D);
   if (kind === 'extreme') makeExtreme(tensors, L, D, dtype === 'float16' ? 2 ** 6 : 2 ** 20);
-  return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, encoded(tensor, dtype)]));
+  const encode = ([name, tensor]: [string, Tensor<Float32Array>]) => [name, encoded(tensor, dtype)];
+  return Object.fromEntries(Object.entries(tensors).map(encode)) as Vectors<O>;
 }
 
 /** Sums of four 22-bit uniform numbers, of mean 0 and standard deviation 1.15, exact in float32. Source: mulberry32. */

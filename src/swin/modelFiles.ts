@@ -1,4 +1,5 @@
 import { type ByteSource, fileSource, streamSource } from '../safetensors/byteSource.js';
+import type { AbortSignalLike } from '../tensor/abortSignal.js';
 import type { FileCache } from './fileCache.js';
 
 /** Why a file cannot be had. */
@@ -16,7 +17,7 @@ export interface ModelFiles {
 
 export interface DownloadOptions {
   readonly fetch: typeof globalThis.fetch;
-  readonly signal: AbortSignal | undefined;
+  readonly signal: AbortSignalLike | undefined;
   readonly cache: FileCache | undefined;
 }
 
@@ -78,10 +79,10 @@ export function urlFiles(base: URL, { fetch, signal, cache }: DownloadOptions): 
 async function fetchNamed(
   url: URL,
   fetch: DownloadOptions['fetch'],
-  signal: AbortSignal | undefined,
+  signal: AbortSignalLike | undefined,
 ): Promise<Response> {
   try {
-    return await fetch(url, signal ? { signal } : {});
+    return await fetch(url, signal ? { signal: signal as AbortSignal } : {});
   } catch (cause) {
     if (signal?.aborted) throw signal.reason;
     throw new Error(`${url.href} expected to be fetched, got: ${(cause as Error).message}`, { cause });

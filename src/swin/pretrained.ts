@@ -1,7 +1,9 @@
 import { type ByteSource, readToEnd } from '../safetensors/byteSource.js';
 import { readSafetensors } from '../safetensors/readSafetensors.js';
 import { openSafetensors, type SafetensorsStream } from '../safetensors/safetensorsStream.js';
-import { describe, message } from '../tensor/check.js';
+import { type AbortSignalLike, throwIfAborted } from '../tensor/abortSignal.js';
+import { describe, message, tagOf } from '../tensor/check.js';
+import type { HostCache, HostFetch, HostUrl } from '../tensor/hostTypes.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { SwinConfig } from './config.js';
 import { hasFiles, openCache } from './fileCache.js';
@@ -21,7 +23,7 @@ export interface PretrainedFiles {
 }
 
 /** A directory (Node, Deno, Bun), the URL of one, which a page may give relative to itself, or its files. */
-export type PretrainedSource = string | URL | PretrainedFiles;
+export type PretrainedSource = string | HostUrl | PretrainedFiles;
 
 /** How far a model's weights have come. */
 export interface LoadProgress {
@@ -36,14 +38,14 @@ export interface LoadOptions {
   /** Hears of the weights as they come. */
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
   /** Downloads files in place of the host's. */
-  readonly fetch?: typeof globalThis.fetch | undefined;
+  readonly fetch?: HostFetch | undefined;
   /** Ends the loading, which then rejects with the signal's reason. */
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: AbortSignalLike | undefined;
   /**
    * Keeps downloaded files, and is asked for them first: a directory in Node, Deno and Bun, elsewhere the name of a
    * `Cache`; or a `Cache`.
    */
-  readonly cache?: Cache | string | undefined;
+  readonly cache?: HostCache | string | undefined;
 }
 
 /** Tensors that come one by one, each in an array that nobody else has. */
@@ -90,7 +92,7 @@ async function load(source: PretrainedSource, options: LoadOptions): Promise<Pre
     const shards = Array.isArray(weights) ? (weights as Uint8Array[]) : [weights as Uint8Array];
     return { config, preprocessor: preprocessor ?? timmPreprocessor(config), weights: inMemory(shards) };
   }
-  if (typeof source !== 'string' && !(source instanceof URL)) {
+  if (typeof source !== 'string' && !isUrlObject(source)) {
     throw new TypeError(message('source', 'a directory, a URL or { config, weights }', describe(source)));
   }
   const files = await filesOf(source, options);
@@ -109,7 +111,7 @@ async function load(source: PretrainedSource, options: LoadOptions): Promise<Pre
 }
 
 async function filesOf(source: string | URL, { fetch, signal, cache }: LoadOptions): Promise<ModelFiles> {
-  const isUrl = source instanceof URL || /^[a-z][a-z+.-]+:\/\//i.test(source);
+  const isUrl = isUrlObject(source) || /^[a-z][a-z+.-]+:\/\//i.test(source);
   if (!isUrl && hasFiles()) return directoryFiles(source);
   const url = isUrl ? new URL(source) : relativeUrl(source);
   if (url.protocol === 'file:' && hasFiles()) {
@@ -121,6 +123,11 @@ async function filesOf(source: string | URL, { fetch, signal, cache }: LoadOptio
     signal,
     cache: cache === undefined ? undefined : await openCache(cache),
   });
+}
+
+/** By tag and not by class: it may be of another realm. */
+function isUrlObject(source: unknown): source is URL {
+  return tagOf(source) === 'URL';
 }
 
 function relativeUrl(source: string): URL {
@@ -187,7 +194,7 @@ async function joined(
   let [loaded, total] = [0, 0];
   const counted = ({ file, source }: (typeof opened)[number]): ByteSource => ({
     async fill(target) {
-      signal?.throwIfAborted();
+      throwIfAborted(signal);
       const filled = await abortable(source.fill(target), signal);
       loaded += filled;
       if (total > 0 && filled > 0) onProgress?.({ file, loaded, total });
@@ -276,12 +283,12 @@ async function closeAll(opened: readonly { readonly source: ByteSource }[]): Pro
 }
 
 /** `work`, or once the signal aborts its reason. */
-function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+function abortable<T>(work: Promise<T>, signal: AbortSignalLike | undefined): Promise<T> {
   if (!signal) return work;
   return new Promise((resolve, reject) => {
     const abort = () => reject(signal.reason);
     if (signal.aborted) abort();
-    signal.addEventListener('abort', abort, { once: true });
+    signal.addEventListener('abort', abort);
     work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
   });
 }
