@@ -31,7 +31,7 @@ for (const [size, C, numHeads] of [
   const mask32 = { dims: mask.dims, data: Float32Array.from(mask.data) };
   const flash: Side = {
     name: 'flash',
-    run: async () => (await attention.shiftedWindowAttention(args)).data,
+    run: async () => (await attention.shiftedWindowAttention(args)).data as Float32Array,
     dispose() {},
   };
   const copies: Side = {

@@ -4,20 +4,47 @@ import { createWindowAttention } from 'flash-window-attention';
 import { SwinForImageClassification } from 'flash-window-attention/swin';
 import { pixelsOf } from '../randomSwin.js';
 import type { Side } from '../side.js';
-import { ONNX_WEIGHTS, type SwinFiles } from '../swinModel.js';
+import { INT8_DIRECTORY, ONNX_WEIGHTS, type SwinFiles } from '../swinModel.js';
+
+type Make = (files: SwinFiles) => Promise<Side>;
 
 /** Ways to run a model from its files, by name; made when they are asked for, so that one process can hold one alone. */
-export const SWIN_SIDES: Record<string, (files: SwinFiles) => Promise<Side>> = {
-  'flash, 1 thread': (files) => flash(files, 1),
-  'flash, 2 threads': (files) => flash(files, 2),
-  'onnxruntime-web, 1 thread': (files) => web(files, 1),
-  'onnxruntime-node, 1 thread': (files) => node(files, 1),
-  'onnxruntime-node, 2 threads': (files) => node(files, 2),
+const SIDES: Readonly<Record<string, Make>> = {
+  'flash, 1 thread': (files) => flash(files, {}),
+  'flash int8, 1 thread': (files) => flash(files, { isInt8: true }),
+  'flash relaxed, 1 thread': (files) => flash(files, { relaxed: true }),
+  'flash int8 relaxed, 1 thread': (files) => flash(files, { isInt8: true, relaxed: true }),
+  'flash, 2 threads': (files) => flash(files, { threads: 2 }),
+  'flash int8, 2 threads': (files) => flash(files, { isInt8: true, threads: 2 }),
+  'onnxruntime-web, 1 thread': (files) => web(files, 'model.onnx'),
+  'onnxruntime-web int8, 1 thread': (files) => web(files, 'model.int8.onnx'),
+  'onnxruntime-node, 1 thread': (files) => node(files, 'model.onnx', 1),
+  'onnxruntime-node int8, 1 thread': (files) => node(files, 'model.int8.onnx', 1),
+  'onnxruntime-node, 2 threads': (files) => node(files, 'model.onnx', 2),
 };
 
-async function flash({ directory, size }: SwinFiles, threads: number): Promise<Side> {
-  const attention = await createWindowAttention({ backend: 'wasm', threads });
-  const model = await SwinForImageClassification.fromPretrained(directory, { attention });
+/** Those that this host and these files have. */
+export async function swinSides({ hasInt8Graph }: SwinFiles): Promise<[name: string, make: Make][]> {
+  const probe = await createWindowAttention({ relaxed: true });
+  const isRelaxed = probe.simd === 'relaxed-simd';
+  await probe.dispose();
+  return Object.entries(SIDES).filter(([name]) => {
+    if (name.includes('relaxed')) return isRelaxed;
+    return hasInt8Graph || !/onnxruntime.* int8/.test(name);
+  });
+}
+
+export function swinSide(name: string): Make {
+  return SIDES[name] as Make;
+}
+
+async function flash(
+  { directory, size }: SwinFiles,
+  { isInt8 = false, threads = 1, relaxed = false }: { isInt8?: boolean; threads?: number; relaxed?: boolean },
+): Promise<Side> {
+  const attention = await createWindowAttention({ backend: 'wasm', threads, relaxed });
+  const source = isInt8 ? join(directory, INT8_DIRECTORY) : directory;
+  const model = await SwinForImageClassification.fromPretrained(source, { attention });
   const pixels = pixelsOf(size);
   return {
     name: 'flash',
@@ -26,12 +53,15 @@ async function flash({ directory, size }: SwinFiles, threads: number): Promise<S
   };
 }
 
-async function web({ directory, size }: SwinFiles, threads: number): Promise<Side> {
+async function web({ directory, size }: SwinFiles, graph: string): Promise<Side> {
   const { InferenceSession, Tensor, env } = await import('onnxruntime-web');
-  env.wasm.numThreads = threads;
-  const session = await InferenceSession.create(await readFile(join(directory, 'model.onnx')), {
+  env.wasm.numThreads = 1;
+  const session = await InferenceSession.create(await readFile(join(directory, graph)), {
     executionProviders: ['wasm'],
-    externalData: [{ path: ONNX_WEIGHTS, data: await readFile(join(directory, ONNX_WEIGHTS)) }],
+    // The int8 graph is one file.
+    ...(graph === 'model.onnx' && {
+      externalData: [{ path: ONNX_WEIGHTS, data: await readFile(join(directory, ONNX_WEIGHTS)) }],
+    }),
   });
   const pixels = pixelsOf(size);
   const input = session.inputNames[0] as string;
@@ -45,9 +75,9 @@ async function web({ directory, size }: SwinFiles, threads: number): Promise<Sid
   };
 }
 
-async function node({ directory, size }: SwinFiles, threads: number): Promise<Side> {
+async function node({ directory, size }: SwinFiles, graph: string, threads: number): Promise<Side> {
   const { InferenceSession, Tensor } = await import('onnxruntime-node');
-  const session = await InferenceSession.create(join(directory, 'model.onnx'), {
+  const session = await InferenceSession.create(join(directory, graph), {
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
   });
