@@ -5,7 +5,15 @@ Needs onnx and onnxruntime. Weights become int8 with a scale for each output, ac
 
 import sys
 
+import onnx
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 model, output = sys.argv[1:]
-quantize_dynamic(model, output, weight_type=QuantType.QInt8, per_channel=True, reduce_range=False)
+quantize_dynamic(
+    model,
+    output,
+    weight_type=QuantType.QInt8,
+    per_channel=True,
+    # Behind com.microsoft's Gelu, onnx infers no types.
+    extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
+)

@@ -17,21 +17,21 @@ import { writeSwinModel } from './swinModel.js';
 
 /** What this file uses of the library's inside, which has no entry point. */
 interface Inside {
-  readonly KernelModel: new (
-    ...args: unknown[]
-  ) => {
-    forward(
-      pixels: Float32Array,
-      dims: readonly number[],
-      hasHiddenStates: boolean,
-    ): Promise<{ logits: { data: Float32Array } }>;
-    attend(args: AttendArgs, out: Float32Array): Promise<void>;
-    run(prepare: () => { kernel: string }): Promise<void>;
+  readonly KernelModel: {
+    new (): Model;
+    create(core: unknown, architecture: unknown, weights: unknown): Promise<Model>;
   };
-  kernelOf(attention: unknown): unknown;
+  coreOf(attention: unknown): unknown;
+  checkTensor(name: string, tensor: object): unknown;
   checkConfig(config: unknown): unknown;
-  readWeights(dict: unknown, architecture: unknown): unknown;
+  readWeights(dict: unknown, architecture: unknown, request: 'classifier'): unknown;
   readonly StateDict: new (tensors: unknown) => unknown;
+}
+
+interface Model {
+  forward(pixelValues: unknown, hasHiddenStates: boolean): Promise<{ logits: { data: Float32Array } }>;
+  attend(call: unknown, args: AttendArgs, out: { readonly data: Float32Array }): Promise<void>;
+  step(call: unknown, prepare: () => { kernel: string }): Promise<void>;
 }
 
 interface AttendArgs {
@@ -49,16 +49,20 @@ interface AttendArgs {
 }
 
 const inside = (await Promise.all(
-  ['swin/kernelModel.js', 'attention/createEngine.js', 'swin/config.js', 'swin/weights.js', 'swin/stateDict.js'].map(
-    (path) => import(new URL(`../../build/${path}`, import.meta.url).href),
-  ),
+  [
+    'swin/kernelModel.js',
+    'attention/engine.js',
+    'swin/config.js',
+    'swin/weights.js',
+    'swin/stateDict.js',
+    'tensor/check.js',
+  ].map((path) => import(new URL(`../../build/${path}`, import.meta.url).href)),
 ).then((modules) => Object.assign({}, ...modules))) as Inside;
 
 const { directory, size } = await writeSwinModel('swin-t');
 const config = JSON.parse(await readFile(join(directory, 'config.json'), 'utf8'));
 const { tensors } = readSafetensors(await readFile(join(directory, 'model.safetensors')));
 const architecture = inside.checkConfig(config);
-const weights = inside.readWeights(new inside.StateDict(tensors), architecture);
 const pixels = pixelsOf(size);
 const bench = await benchExports();
 const arena = new Arena(bench);
@@ -67,10 +71,10 @@ const arena = new Arena(bench);
 const times = new Map<string, number>();
 
 class TimedModel extends inside.KernelModel {
-  override async run(prepare: () => { kernel: string }): Promise<void> {
+  override async step(call: unknown, prepare: () => { kernel: string }): Promise<void> {
     const start = performance.now();
     let name = '';
-    await super.run(() => {
+    await super.step(call, () => {
       const job = prepare();
       name = job.kernel;
       return job;
@@ -81,7 +85,8 @@ class TimedModel extends inside.KernelModel {
 
 /** Roll, partition, permute, then S = qkᵀ, + bias, + mask, softmax and PV in passes of their own, and back. */
 class StandardModel extends TimedModel {
-  override async attend({ Himg, C, numHeads, headDim, grid, ...args }: AttendArgs, out: Float32Array): Promise<void> {
+  override async attend(_call: unknown, checked: AttendArgs, out: { readonly data: Float32Array }): Promise<void> {
+    const { Himg, C, numHeads, headDim, grid, ...args } = checked;
     const start = performance.now();
     const [window] = grid.windowSize;
     const [shift] = grid.shiftSize;
@@ -116,7 +121,7 @@ class StandardModel extends TimedModel {
       scratch,
     );
     const merged = unpermute(floats.slice(o / 4, o / 4 + Himg * Himg * C), L, numHeads, headDim);
-    out.set(roll(reverse(merged, Himg, C, window), Himg, C, shift));
+    out.data.set(roll(reverse(merged, Himg, C, window), Himg, C, shift));
     times.set('attention', (times.get('attention') ?? 0) + performance.now() - start);
   }
 }
@@ -154,10 +159,13 @@ function placeOf(H: number, C: number, numHeads: number, L: number, shift: numbe
 
 async function side(name: string, Model: typeof TimedModel): Promise<Side> {
   const attention = await createWindowAttention({ backend: 'wasm' });
-  const model = new Model(inside.kernelOf(attention), architecture, weights);
+  // A model takes the weights that it packs with it.
+  const weights = inside.readWeights(new inside.StateDict(tensors), architecture, 'classifier');
+  const model = await Model.create(inside.coreOf(attention), architecture, weights);
+  const input = inside.checkTensor('pixelValues', pixels);
   return {
     name,
-    run: async () => (await model.forward(pixels.data, pixels.dims, false)).logits.data,
+    run: async () => (await model.forward(input, false)).logits.data,
     dispose: () => attention.dispose(),
   };
 }
