@@ -18,64 +18,50 @@ const RANK = 32;
 const MEASURED = 64;
 
 /**
- * How much longer a matrix makes its inputs than it makes vectors of no direction: `|W x| / |x| · √in / |W|` by root mean
- * square. 1 for a normally distributed matrix, above it for one that has learned which directions matter. Rounding errors
- * have no direction, so a net whose matrices do not stretch their inputs drowns in them as no trained one does.
+ * How much longer a matrix makes what its inputs differ by than it makes vectors of no direction:
+ * `|W (x − mean)| / |x − mean| · √in / |W|` by root mean square. 1 for a normally distributed matrix, above it for one
+ * that has learned which directions matter. Rounding errors have no direction, so a net whose matrices do not stretch
+ * their inputs drowns in them as no trained one does.
  */
-export function stretchOf({ data, dims }: Weight, x: Activations): number {
-  const inputs = dims[1] as number;
-  const y = linear(sampled(x, MEASURED), { data, dims });
-  const sizes = squares(sampled(x, MEASURED).data);
-  return Math.sqrt((squares(y.data) / sizes) * (inputs / squares(data)));
+export function stretchOf({ data, dims }: Pick<Weight, 'data' | 'dims'>, x: Activations): number {
+  const variation = centred(sampled(x, MEASURED));
+  const y = linear(variation, { data, dims });
+  return Math.sqrt((squares(y.data) / squares(variation.data)) * ((dims[1] as number) / squares(data)));
 }
 
 /**
  * Gives every linear layer of a random Swin V1 the stretch of a trained one. Training adds outer products of gradients
- * and inputs to matrices: here normally distributed gradients and the inputs that the layer meets in `images`, as many
- * of them as `stretch` takes; the matrix keeps its outputs' size.
+ * and inputs to matrices: here normally distributed gradients, and what the inputs that the layer meets in an image
+ * differ by, as much of them as `stretch` takes. What leaves the layer keeps its size.
  */
-export function trainedLike(
-  config: BenchConfig,
-  tensors: Tensors,
-  images: readonly Weight[],
-  stretch: number,
-): Tensors {
+export function trainedLike(config: BenchConfig, tensors: Tensors, image: Weight, stretch: number): Tensors {
   const next = normalNumbers(1);
   const trained = { ...tensors };
-  const done = new Set<string>();
-  for (const pixels of images.slice(0, 1)) {
-    forwardThrough(config, trained, pixels, (layer, x) => {
-      if (done.has(layer)) return;
-      done.add(layer);
-      const { data, dims } = trained[`${layer}.weight`] as Weight;
-      const [outputs, inputs] = dims as [number, number];
-      const update = new Float32Array(data.length);
-      const seen = sampled(x, RANK);
-      for (let j = 0; j < seen.data.length; j += inputs) {
-        for (let o = 0; o < outputs; o++) {
-          const gradient = next();
-          for (let i = 0; i < inputs; i++)
-            update[o * inputs + i] = (update[o * inputs + i] as number) + gradient * (seen.data[j + i] as number);
-        }
-      }
-      // Stretches add by squares, weighted by the squares of the matrices.
-      const own = squares(data);
-      const added = squares(update);
-      const [before, most] = [
-        stretchOf({ data, dims, type: 'float32' }, x),
-        stretchOf({ data: update, dims, type: 'float32' }, x),
-      ];
-      const part = Math.max(0, (stretch ** 2 - before ** 2) / Math.max(most ** 2 - stretch ** 2, 1e-3));
-      const factor = Math.sqrt((part * own) / added);
-      const norm = 1 / stretch / Math.sqrt(1 + part);
-      trained[`${layer}.weight`] = {
-        data: data.map((w, i) => norm * (w + factor * (update[i] as number))),
-        dims,
-        type: 'float32',
-      };
-    });
-  }
+  forwardThrough(config, trained, image, (layer, x) => {
+    const { data, dims } = trained[`${layer}.weight`] as Weight;
+    const update = outerProducts(centred(sampled(x, RANK)), dims[0] as number, next);
+    // Stretches add by squares, weighted by the squares of the matrices.
+    const [before, most] = [stretchOf({ data, dims }, x), stretchOf({ data: update, dims }, x)];
+    const part = Math.max(0, (stretch ** 2 - before ** 2) / Math.max(most ** 2 - stretch ** 2, 1e-3));
+    const factor = Math.sqrt((part * squares(data)) / squares(update));
+    const norm = 1 / stretch / Math.sqrt(1 + part);
+    const values = data.map((w, i) => norm * (w + factor * (update[i] as number)));
+    trained[`${layer}.weight`] = { data: values, dims, type: 'float32' };
+  });
   return trained;
+}
+
+/** `Σ_j g_j x_jᵀ` over the rows of x, g normally distributed: `[outputs, inputs]`. */
+function outerProducts({ data: x, dims }: Activations, outputs: number, next: () => number): Float32Array {
+  const inputs = dims[1] as number;
+  const sum = new Float32Array(outputs * inputs);
+  for (let j = 0; j < x.length; j += inputs) {
+    for (let o = 0; o < sum.length; o += inputs) {
+      const gradient = next();
+      for (let i = 0; i < inputs; i++) sum[o + i] = (sum[o + i] as number) + gradient * (x[j + i] as number);
+    }
+  }
+  return sum;
 }
 
 /** The float64 forward pass of a Swin V1 of batch 1 and whole windows, by transformers' names, as far as its last block. */
@@ -155,6 +141,16 @@ function concatenated(parts: readonly Activations[], C: number): Activations {
 
 function sum(a: Activations, b: Activations): Activations {
   return { ...a, data: a.data.map((value, i) => value + (b.data[i] as number)) };
+}
+
+/** Rows without what they have in common. */
+function centred({ data, dims }: Activations): Activations {
+  const [rows, C] = dims as [number, number];
+  const mean = new Float64Array(C);
+  data.forEach((value, i) => {
+    mean[i % C] = (mean[i % C] as number) + value / rows;
+  });
+  return { data: data.map((value, i) => value - (mean[i % C] as number)), dims, type: 'float64' };
 }
 
 /** At most `count` rows, evenly spaced. */

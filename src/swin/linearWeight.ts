@@ -42,21 +42,25 @@ export function roundedWeight(weight: LinearWeight, dtype: WeightDType | undefin
 
 /** The rows of matrices of equal width, which are released, one after another. */
 export function stacked(parts: readonly LinearWeight[], dims: readonly [number, number]): LinearWeight {
-  if (parts.every(isQuantized)) {
-    const whole = { data: new Int8Array(dims[0] * dims[1]), dims, scales: new Float32Array(dims[0]) };
-    copyInto(
-      whole.data,
-      parts.map(({ data }) => data),
-    );
-    copyInto(
-      whole.scales,
-      parts.map(({ scales }) => scales),
-    );
-    return { ...whole, type: 'int8' };
-  }
-  const whole = ofTheSameHalf(parts, dims) ?? floatsOf(parts, dims);
+  const whole = ofInt8(parts, dims) ?? ofTheSameHalf(parts, dims) ?? floatsOf(parts, dims);
   for (const part of parts) releaseElements(part);
   return whole;
+}
+
+function ofInt8(parts: readonly LinearWeight[], dims: readonly [number, number]): QuantizedWeight | undefined {
+  if (!parts.every(isQuantized)) return undefined;
+  const length = dims[0] * dims[1];
+  const data = new Int8Array(releasableBytes(length).buffer, 0, length);
+  copyInto(
+    data,
+    parts.map((part) => part.data),
+  );
+  const scales = new Float32Array(dims[0]);
+  copyInto(
+    scales,
+    parts.map((part) => part.scales),
+  );
+  return { data, dims, scales, type: 'int8' };
 }
 
 /** Matrices of one half-precision type as the bits that they are. */
