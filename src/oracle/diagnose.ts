@@ -4,10 +4,12 @@ import { windowAttentionBackward } from '../reference/windowAttentionBackward.js
 import { checkDims, checkObject, describe, message } from '../tensor/check.js';
 import { type TensorLike, toFloat64 } from '../tensor/tensor.js';
 import { type CaseActuals, type CaseInputs, OUTPUT_NAMES, type WindowOutputName } from './checkCase.js';
+import { diagnoseImage, type ImageDiagnoses } from './diagnoseImage.js';
 import { diagnoseOutput } from './diagnoseOutput.js';
 import type { Variant } from './faults.js';
 import { faultyProblem } from './faultyProblem.js';
 import type { Hypothesis } from './hypothesis.js';
+import { type ImageCaseActuals, type ImageCaseInputs, isImageCase } from './imageCase.js';
 
 /** What every wrong output looks like, by its name. */
 export type Diagnoses = { readonly [name in WindowOutputName]?: readonly Hypothesis[] };
@@ -22,17 +24,27 @@ const ORDER: readonly WindowOutputName[] = ['o', 'lse', 'dV', 'dQ', 'dK', 'dBias
  * Given a tensor O `[B, H, L, D]`, returns its hypotheses, the one that explains it best first; `correct` for a right output,
  * `unexplained` first where nothing explains a wrong one. Given `{ o, lse, dQ, dK, dV, dBias, dLogitScale }`, returns those of
  * every tensor that is not right but for rounding, by its name; gradients need `dO` among the inputs.
+ *
+ * Given the inputs of `shiftedWindowAttention`, O is `[B, Himg, Wimg, C]` and the others are `dQkv`, `dRelativePositionBias`
+ * and `dLogitScale`; faults are those of images: shift, mask, padding, partition, order of channels, and those of windows.
  * @throws TypeError for what is no tensor; RangeError for sizes that disagree or no elements.
  */
-export function diagnose(inputs: CaseInputs, actualO: TensorLike): Hypothesis[];
+export function diagnose(inputs: CaseInputs | ImageCaseInputs, actualO: TensorLike): Hypothesis[];
 export function diagnose(inputs: CaseInputs, actuals: CaseActuals): Diagnoses;
-export function diagnose(inputs: CaseInputs, actuals: TensorLike | CaseActuals): Hypothesis[] | Diagnoses {
+export function diagnose(inputs: ImageCaseInputs, actuals: ImageCaseActuals): ImageDiagnoses;
+export function diagnose(
+  inputs: CaseInputs | ImageCaseInputs,
+  actuals: TensorLike | CaseActuals | ImageCaseActuals,
+): Hypothesis[] | Diagnoses | ImageDiagnoses {
+  checkObject('inputs', inputs);
   checkObject('actuals', actuals);
+  const explained = (given: CaseActuals | ImageCaseActuals, argument: string) =>
+    isImageCase(inputs) ? diagnoseImage(inputs, given, argument) : explain(inputs, given, argument);
   if ('data' in actuals || 'dims' in actuals) {
-    return [...(explain(inputs, { o: actuals as TensorLike }, 'actualO').o ?? [])];
+    return [...(explained({ o: actuals as TensorLike }, 'actualO').o ?? [])];
   }
-  const explained = Object.entries(explain(inputs, actuals, 'actuals'));
-  return Object.fromEntries(explained.filter(([, hypotheses]) => hypotheses[0]?.name !== 'correct'));
+  const all = Object.entries(explained(actuals as CaseActuals, 'actuals'));
+  return Object.fromEntries(all.filter(([, hypotheses]) => hypotheses[0]?.name !== 'correct'));
 }
 
 function explain(inputs: CaseInputs, actuals: CaseActuals, argument: string): Diagnoses {
