@@ -43,14 +43,20 @@ def window_attention(q, k, v, bias, mask, o, scale, H, L, nW, D: tl.constexpr, B
         tl.store(o + at, tl.dot(p.to(vc.dtype), vc), mask=here)
 
 
-def main(vectors: str, outputs: str) -> None:
-    case = np.load(vectors)
-    q, k, v, bias, mask = (torch.from_numpy(case[name]).cuda() for name in ("q", "k", "v", "bias", "mask"))
+def forward(q, k, v, bias, mask, scale=None):
+    """o [B, H, L, D] of q, k, v [B, H, L, D], bias [H, L, L] and mask [nW, L, L], all of one type on the GPU."""
     B, H, L, D = q.shape
     o = torch.empty_like(q)
     block = max(16, triton.next_power_of_2(L))
-    window_attention[(B * H,)](q, k, v, bias, mask, o, float(case["scale"]), H, L, mask.shape[0], D, block, 16)
-    np.savez(outputs, o=o.cpu().numpy())
+    scale = D**-0.5 if scale is None else scale
+    window_attention[(B * H,)](q, k, v, bias, mask, o, scale, H, L, mask.shape[0], D, block, 16)
+    return o
+
+
+def main(vectors: str, outputs: str) -> None:
+    case = np.load(vectors)
+    tensors = (torch.from_numpy(case[name]).cuda() for name in ("q", "k", "v", "bias", "mask"))
+    np.savez(outputs, o=forward(*tensors, scale=float(case["scale"])).cpu().numpy())
 
 
 if __name__ == "__main__":
