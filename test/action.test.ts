@@ -141,6 +141,7 @@ describe('the action', () => {
     ['a file that is not there', { file: 'nowhere.npz' }, /nowhere\.npz/],
     ['outputs that are not there', { file: 'case.safetensors', actuals: 'nowhere.npz' }, /nowhere\.npz/],
     ['outputs of other names', { file: 'case.safetensors', suffix: '_triton' }, /_triton|expected tensors o, lse/],
+    ['outputs that are required', { file: 'case.safetensors', require: 'o,lse' }, /lse/],
     ['another case', { file: 'case.safetensors', case: 'c9' }, /a case named "c9"/],
     ['an unknown precision', { file: 'case.safetensors', dtype: 'int4' }, /int4/],
   ])('given %s fails without a report, an older one gone', (_, inputs, message) => {

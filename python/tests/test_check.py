@@ -44,6 +44,13 @@ def test_diagnose_names_the_fault():
     assert diagnose(INPUTS, {"o": wrong})["o"][0]["name"] == "scale_missing"
 
 
+def test_every_wrong_output_has_its_reason():
+    wrong = {"o": window_attention(INPUTS, scale=1)["o"], "lse": RIGHT["lse"] * np.float32(np.log2(np.e))}
+    assert set(diagnose(INPUTS, {**wrong, "dV": INPUTS["v"]})) == {"o", "lse", "dV"}
+    with pytest.raises(WindowAttentionMismatch, match=r"(?s)scale_missing: .*lse_base_2: "):
+        assert_window_attention(INPUTS, wrong)
+
+
 def test_an_infinite_error_is_a_float():
     wrong = RIGHT["o"].copy()
     wrong[1, 0, 2, 3] = np.nan
@@ -74,7 +81,10 @@ def test_images():
     o = window_attention(dict(zip("qkv", windows)))["o"]
     image = o.reshape(2, 2, 2, 2, 3, 4, 4).transpose(0, 1, 4, 2, 5, 3, 6).reshape(2, 6, 8, 8)
     assert check(inputs, {"o": image})
-    assert not check({**inputs, "shiftSize": (1, 2)}, {"o": image})
+    shifted = {**inputs, "shiftSize": (1, 2)}
+    with pytest.raises(WindowAttentionMismatch, match="worst at image .*, line .*, column .*, channel "):
+        assert_window_attention(shifted, {"o": image})
+    assert error_map(shifted, {"o": image}).startswith("<svg ")
 
 
 def test_a_map_of_the_errors():

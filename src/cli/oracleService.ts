@@ -1,9 +1,10 @@
-import { type CaseActuals, type CaseInputs, checkCase } from '../oracle/checkCase.js';
+import { type CaseActuals, type CaseInputs, type CaseReport, checkCase, type OutputName } from '../oracle/checkCase.js';
 import { diagnose } from '../oracle/diagnose.js';
 import { errorMap } from '../oracle/errorMap.js';
 import type { Hypothesis } from '../oracle/hypothesis.js';
 import { isImageCase } from '../oracle/imageCase.js';
 import { makeVectors, type VectorOptions } from '../oracle/vectors.js';
+import { shiftedWindowAttention } from '../reference/shiftedWindowAttention.js';
 import { windowAttention } from '../reference/windowAttention.js';
 import { readSafetensors } from '../safetensors/readSafetensors.js';
 import { writeSafetensors } from '../safetensors/writeSafetensors.js';
@@ -28,13 +29,15 @@ interface Answer {
 const METHODS: Readonly<Record<string, (request: Request) => Answer>> = {
   check(request) {
     const { inputs, outputs } = caseOf(request);
-    return reportOf({ name: '', ...checkCase(inputs, outputs, request.options) });
+    return reportOf(inputs, checkCase(inputs, outputs, request.options));
   },
   checkAndDiagnose(request) {
     const { inputs, outputs } = caseOf(request);
     const report = checkCase(inputs, outputs, request.options);
-    const { o } = report.tensors.o?.pass === false ? diagnosisOf(inputs, outputs) : {};
-    return reportOf({ name: '', ...report, ...(o && { diagnosis: { o: o.slice(0, SHOWN) } }) });
+    const wrong = Object.entries(outputs).filter(([name]) => report.tensors[name as OutputName]?.pass === false);
+    const diagnoses = Object.entries(diagnosisOf(inputs, Object.fromEntries(wrong)));
+    const shown = diagnoses.map(([name, hypotheses]) => [name, hypotheses.slice(0, SHOWN)] as const);
+    return reportOf(inputs, report, Object.fromEntries(shown));
   },
   diagnose(request) {
     const { inputs, outputs } = caseOf(request);
@@ -46,9 +49,18 @@ const METHODS: Readonly<Record<string, (request: Request) => Answer>> = {
   errorMap(request) {
     const { inputs, outputs } = caseOf(request);
     const verdict = checkCase(inputs, outputs, request.options).tensors.o;
-    if (isImageCase(inputs) || !outputs.o || !verdict) return { result: null };
+    if (!outputs.o || !verdict) return { result: null };
     const { dO: _, ...forward } = inputs;
-    return { result: errorMap(outputs.o, windowAttention(forward).o, verdict.tolerance) };
+    return {
+      result: isImageCase(forward)
+        ? errorMap(outputs.o, shiftedWindowAttention(forward), verdict.tolerance, [
+            'image',
+            'line',
+            'column',
+            'channel',
+          ])
+        : errorMap(outputs.o, windowAttention(forward).o, verdict.tolerance),
+    };
   },
 };
 
@@ -81,12 +93,14 @@ function caseOf({ inputs, tensors }: Request): { inputs: CaseInputs; outputs: Ca
   };
 }
 
-function reportOf(report: CheckedCase): Answer {
-  return { result: { ...report, text: CHECK_REPORTS.text?.({ pass: report.pass, cases: [report] }) } };
+function reportOf(inputs: CaseInputs, report: CaseReport, diagnosis: CheckedCase['diagnosis'] = {}): Answer {
+  const checked = { name: '', ...report, ...(isImageCase(inputs) && { isImage: true as const }), diagnosis };
+  return { result: { ...report, text: CHECK_REPORTS.text?.({ pass: report.pass, cases: [checked] }) } };
 }
 
-function diagnosisOf(inputs: CaseInputs, { o }: CaseActuals): { readonly o?: readonly Hypothesis[] } {
-  return isImageCase(inputs) || !o ? {} : { o: diagnose(inputs, o) };
+/** Of every wrong output over windows, by its name. */
+function diagnosisOf(inputs: CaseInputs, outputs: CaseActuals): { [name: string]: readonly Hypothesis[] } {
+  return isImageCase(inputs) || Object.keys(outputs).length === 0 ? {} : { ...diagnose(inputs, outputs) };
 }
 
 /** JSON has no infinities or NaN: `{ float: 'NaN' }` stands for one. */
