@@ -33,7 +33,7 @@ export function MatrixView({ label, rows, columns, cells, down, across, colour, 
   };
   const value = under === undefined ? undefined : cells[under];
   return (
-    <figure class="matrix" style={{ maxWidth: `${Math.max(12, columns * cellSize)}rem` }}>
+    <figure class="matrix" style={{ maxWidth: `${Math.max(16, columns * cellSize)}rem` }}>
       <canvas
         ref={canvas}
         role="img"

@@ -34,7 +34,6 @@ export function WindowsOverlay({ block, selection, onSelect }: OverlayProps) {
       <svg
         viewBox={`0 0 ${width} ${height}`}
         role="application"
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: the arrow keys choose a token
         tabindex={0}
         aria-label={`Tokens of ${block.name}, ${height} rows of ${width}. The arrow keys choose a token.`}
         onClick={(event) => onSelect(tokenAt(event))}

@@ -19,7 +19,7 @@ import type {
 } from '../protocol.js';
 import { attentionRow, stepsOf } from './attentionRow.js';
 import { measure } from './bench.js';
-import { faultInputs, PLANTED_FAULTS } from './faults.js';
+import { PLANTED_FAULTS } from './faults/index.js';
 import { judge, judgeFile } from './judge.js';
 import { engineFor, ModelFiles, settingsOf, supportOf } from './model.js';
 import { decode, squareOf } from './picture.js';
@@ -142,8 +142,8 @@ export class Playground {
     return this.#inTurn(async () => {
       const fault = PLANTED_FAULTS[number];
       if (!fault) throw new RangeError(`number expected to be below ${PLANTED_FAULTS.length}, got ${number}`);
-      const inputs = faultInputs(seed);
-      return judge(fault.text, inputs, fault.plant(inputs));
+      const { inputs, actuals } = fault.plant(seed);
+      return judge(fault.text, inputs, actuals);
     });
   }
 
