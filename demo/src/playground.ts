@@ -88,7 +88,6 @@ export async function start(): Promise<void> {
       weights: found.weights[0] ?? 'float32',
     };
   });
-  faults.value = (await step('Listing faults', (playground) => playground.faults())) ?? [];
   await chooseSample(SAMPLES[0] as Sample);
 }
 
@@ -150,6 +149,11 @@ export async function compareAll(all: readonly Settings[]): Promise<void> {
   batch(() => {
     measured.forEach(record);
   });
+}
+
+export async function listFaults(): Promise<void> {
+  if (faults.value.length > 0) return;
+  faults.value = (await step('Listing faults', (playground) => playground.faults())) ?? [];
 }
 
 let asked = 0;

@@ -1,5 +1,6 @@
 import { signal } from '@preact/signals';
-import { faults, progress, step } from '../playground.js';
+import { useEffect } from 'preact/hooks';
+import { faults, listFaults, progress, step } from '../playground.js';
 import type { ErrorMap, Judged, Verdicts } from '../protocol.js';
 import { Card } from './card.js';
 import { error } from './format.js';
@@ -10,6 +11,9 @@ const seed = signal(1);
 const verdicts = signal<readonly Verdicts[]>([]);
 
 export function OracleView() {
+  useEffect(() => {
+    listFaults();
+  }, []);
   return (
     <div class="oracle">
       <div class="columns even">

@@ -18,9 +18,6 @@ import type {
   Verdicts,
 } from '../protocol.js';
 import { attentionRow, stepsOf } from './attentionRow.js';
-import { measure } from './bench.js';
-import { PLANTED_FAULTS } from './faults/index.js';
-import { judge, judgeFile } from './judge.js';
 import { engineFor, ModelFiles, settingsOf, supportOf } from './model.js';
 import { decode, squareOf } from './picture.js';
 import { type TracedCall, tracingReference } from './trace.js';
@@ -46,7 +43,7 @@ interface Reference {
 const ROUNDS = 5;
 const MILLISECONDS = 150;
 
-/** What the page asks its worker for. Calls run one after the other. */
+/** What the page asks its worker for. Calls run one after the other. What the first tab does not need comes when it is asked for. */
 export class Playground {
   #files: ModelFiles;
   #loaded: Loaded | undefined;
@@ -125,7 +122,10 @@ export class Playground {
 
   measure(settings: Settings, onProgress: OnProgress): Promise<BenchReport> {
     this.#isCancelled = false;
-    return this.#inTurn(() => measure(settings, this.base, onProgress, () => this.#isCancelled));
+    return this.#inTurn(async () => {
+      const { measure } = await import('./bench.js');
+      return measure(settings, this.base, onProgress, () => this.#isCancelled);
+    });
   }
 
   /** Ends the benchmark between two rounds. */
@@ -133,13 +133,15 @@ export class Playground {
     this.#isCancelled = true;
   }
 
-  faults(): readonly FaultName[] {
+  async faults(): Promise<readonly FaultName[]> {
+    const { PLANTED_FAULTS } = await import('./faults/index.js');
     return PLANTED_FAULTS.map(({ name, text, group }) => ({ name, text, group }));
   }
 
   /** Judges a kernel that has the fault of that number. */
   plant(number: number, seed: number): Promise<Verdicts> {
     return this.#inTurn(async () => {
+      const [{ PLANTED_FAULTS }, { judge }] = await Promise.all([import('./faults/index.js'), import('./judge.js')]);
       const fault = PLANTED_FAULTS[number];
       if (!fault) throw new RangeError(`number expected to be below ${PLANTED_FAULTS.length}, got ${number}`);
       const { inputs, actuals } = fault.plant(seed);
@@ -148,7 +150,7 @@ export class Playground {
   }
 
   judgeFile(name: string, bytes: Uint8Array): Promise<Verdicts[]> {
-    return this.#inTurn(async () => judgeFile(name, bytes));
+    return this.#inTurn(async () => (await import('./judge.js')).judgeFile(name, bytes));
   }
 
   #inTurn<T>(step: () => Promise<T>): Promise<T> {

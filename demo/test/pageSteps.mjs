@@ -1,0 +1,86 @@
+// What holds for the page as a whole.
+import assert from 'node:assert/strict';
+import { AxeBuilder } from '@axe-core/playwright';
+
+const TABS = ['picture', 'steps', 'speed', 'oracle'];
+const LONGEST_TASK = 50;
+
+export async function isAccessible(session) {
+  const { page } = session;
+  for (const colorScheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme });
+    for (const tab of TABS) {
+      await session.openTab(tab);
+      await session.idle();
+      const { violations } = await new AxeBuilder({ page }).analyze();
+      const serious = violations.filter(({ impact }) => ['serious', 'critical'].includes(impact));
+      const told = serious.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
+      assert.deepEqual(told, [], `${tab}, ${colorScheme}`);
+    }
+  }
+  await page.emulateMedia({ colorScheme: 'light' });
+  await page.setViewportSize({ width: 360, height: 740 });
+  for (const tab of TABS) {
+    await session.openTab(tab);
+    const overflow = await page.evaluate(
+      () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    );
+    assert.equal(overflow, 0, `${tab} is wider than a phone`);
+  }
+  await page.setViewportSize({ width: 1280, height: 900 });
+}
+
+/** Main-thread tasks and the time from a key to the next frame, while the model runs. */
+export async function isResponsive(session, isQuiet) {
+  const { page } = session;
+  await session.openTab('picture');
+  await page.evaluate(() => {
+    globalThis.tasks = [];
+    new PerformanceObserver((list) =>
+      globalThis.tasks.push(...list.getEntries().map(({ duration }) => duration)),
+    ).observe({
+      type: 'longtask',
+    });
+  });
+  await session.choose('simd', 'typescript');
+  const frames = [];
+  for (let n = 0; n < 12; n++) {
+    await page.locator('.overlay svg').focus();
+    frames.push(
+      await page.evaluate(
+        (key) =>
+          new Promise((resolve) => {
+            const start = performance.now();
+            document.activeElement.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));
+            requestAnimationFrame(() => setTimeout(() => resolve(performance.now() - start)));
+          }),
+        n % 2 === 0 ? 'ArrowDown' : 'ArrowRight',
+      ),
+    );
+  }
+  await session.idle();
+  await session.choose('simd', 'simd');
+  for (const tab of ['steps', 'speed', 'oracle', 'picture']) {
+    await session.openTab(tab);
+    await session.idle();
+  }
+  const longest = Math.max(0, ...(await page.evaluate(() => globalThis.tasks)));
+  const told = `longest task ${longest || `below ${LONGEST_TASK}`} ms, interaction to next paint ${Math.max(...frames).toFixed(0)} ms`;
+  if (isQuiet) assert.ok(longest <= LONGEST_TASK, told);
+  return told;
+}
+
+export async function worksOffline(session) {
+  const { page } = session;
+  await page.getByText('works offline.').waitFor({ timeout: 60_000 });
+  const context = page.context();
+  await context.setOffline(true);
+  await page.goto(`${session.url}#picture`);
+  await page.reload();
+  assert.equal((await session.result()).label, 'cat');
+  assert.equal(await page.evaluate(() => crossOriginIsolated), true);
+  await session.openTab('oracle');
+  await page.getByRole('button', { name: 'Plant and judge' }).click();
+  await page.getByTestId('diagnosis').first().waitFor();
+  await context.setOffline(false);
+}

@@ -1,0 +1,100 @@
+// The other tabs: the stepper, the oracle, the benchmark.
+import assert from 'node:assert/strict';
+import { zipSync } from 'fflate';
+import { makeVectors } from 'flash-window-attention/oracle';
+import { windowAttention } from 'flash-window-attention/reference';
+import { writeSafetensors } from 'flash-window-attention/safetensors';
+import { writeNpy } from '../../build/cli/npy.js';
+
+export async function playsSteps(session) {
+  const { page } = session;
+  await session.openTab('steps');
+  const slider = page.getByLabel('Step', { exact: true });
+  await slider.waitFor();
+  const titles = [];
+  const count = Number(await slider.getAttribute('max'));
+  for (let n = 0; n <= count; n++) {
+    await slider.fill(String(n));
+    titles.push(await slider.getAttribute('aria-valuetext'));
+  }
+  assert.deepEqual(titles.slice(0, 4), ['The image', 'Cyclic shift', 'Partition', 'Scores, chunk 1 of 4']);
+  assert.ok(titles.includes('Softmax') && titles.at(-1) === 'Reverse', titles.join());
+  await page.getByRole('button', { name: 'Play' }).click();
+  await page.waitForFunction(() => document.querySelector('[aria-label="Step"]')?.value === '1', undefined, {
+    timeout: 5000,
+  });
+  await page.getByRole('button', { name: 'Pause' }).click();
+}
+
+export async function namesFaults(session) {
+  const { page } = session;
+  await session.openTab('oracle');
+  const select = page.getByLabel('Fault', { exact: true });
+  const options = await select
+    .locator('option')
+    .evaluateAll((all) => all.map(({ value, dataset }) => [value, dataset.name]));
+  assert.ok(options.length >= 39);
+  for (const [value, name] of options) {
+    await select.selectOption(value);
+    const title = await select.locator('option:checked').textContent();
+    await page.getByRole('button', { name: 'Plant and judge' }).click();
+    await page.locator('h2', { hasText: title }).waitFor();
+    await session.idle();
+    assert.equal(await page.locator('.verdict').textContent(), 'Fail', title);
+    assert.equal(await page.getByTestId('diagnosis').first().locator('code').textContent(), name, title);
+  }
+  assert.ok((await page.locator('.maps canvas').count()) > 0);
+  return `${options.length} faults`;
+}
+
+export async function judgesFiles(session) {
+  const { page } = session;
+  const inputs = makeVectors({ shape: [4, 2, 9, 8], bias: true });
+  const right = windowAttention(inputs).o;
+  const o = { data: Float32Array.from(right.data), dims: right.dims, type: 'float32' };
+  const wrong = { ...o, data: o.data.map((x, at) => (at === 100 ? x + 1 : x)) };
+  const npz = (tensors) =>
+    zipSync(
+      Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [`${name}.npy`, writeNpy(name, tensor)])),
+    );
+  const files = [
+    ['right.safetensors', writeSafetensors({ ...inputs, o }), 'Pass'],
+    ['wrong.safetensors', writeSafetensors({ ...inputs, o: wrong }), 'Fail'],
+    ['right.npz', npz({ ...inputs, o }), 'Pass'],
+    ['wrong.npz', npz({ ...inputs, o: wrong }), 'Fail'],
+  ];
+  for (const [name, bytes, verdict] of files) {
+    await page.locator('.source').evaluate(
+      (target, [content, file]) => {
+        const dataTransfer = new DataTransfer();
+        dataTransfer.items.add(new File([Uint8Array.from(content)], file));
+        target.dispatchEvent(new DragEvent('drop', { dataTransfer, bubbles: true }));
+      },
+      [[...bytes], name],
+    );
+    await page.locator('h2', { hasText: name }).waitFor();
+    assert.equal(await page.locator('.verdict').textContent(), verdict, name);
+  }
+  await page
+    .locator('input[accept*="npz"]')
+    .setInputFiles({ name: 'none.npz', mimeType: '', buffer: Buffer.from('none') });
+  await page.waitForSelector('[role="alert"]');
+  await page.click('[aria-label="Dismiss"]');
+}
+
+export async function benchmarks(session) {
+  const { page } = session;
+  await session.openTab('speed');
+  await page.getByRole('button', { name: 'Measure this device' }).click();
+  await page.getByTestId('markdown').waitFor({ state: 'attached', timeout: 180_000 });
+  const markdown = await session.textOf('markdown');
+  assert.equal(
+    markdown.split('\n').filter((line) => /^\| Stage \d( \| [\d.]+ ms \([\d.]+e-\d\)){3} \|$/.test(line)).length,
+    4,
+    markdown,
+  );
+  await page.getByRole('button', { name: 'Measure again' }).click();
+  await page.getByRole('button', { name: 'Stop' }).click();
+  await session.idle();
+  return `\n${markdown}`;
+}
