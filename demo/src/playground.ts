@@ -47,11 +47,11 @@ export const progress = signal<Progress | undefined>(undefined);
 export const failure = signal<string | undefined>(undefined);
 export const block = computed(() => blocks.value[blockIndex.value]);
 
-const base = new URL('./', document.baseURI).href;
-const RemotePlayground = wrap<typeof Playground>(
-  new Worker(new URL('./worker/playground.ts', import.meta.url), { type: 'module' }),
-);
-const remote: Promise<Remote<Playground>> = new RemotePlayground(base);
+// The worker learns by its name where the page's files lie.
+const name = new URL('./', document.baseURI).href;
+const worker = new Worker(new URL('./worker/playground.ts', import.meta.url), { type: 'module', name });
+/** Holds the worker: Firefox ends one whose object it has collected. */
+const remote = wrap<Playground>(worker);
 
 /** Hears of a long step from the worker. */
 const onProgress = proxy((now: Progress) => {
@@ -68,7 +68,7 @@ export async function step<T>(
     failure.value = undefined;
   });
   try {
-    return await run(await remote, onProgress);
+    return await run(remote, onProgress);
   } catch (error) {
     if ((error as Error).name !== 'AbortError') failure.value = (error as Error).message;
     return undefined;

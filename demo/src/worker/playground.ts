@@ -255,4 +255,4 @@ function stagesOf(windows: readonly BlockWindows[]): [number, number][] {
   });
 }
 
-expose(Playground);
+expose(new Playground(self.name));
