@@ -80,6 +80,7 @@ export async function worksOffline(session) {
   assert.equal((await session.result()).label, 'cat');
   assert.equal(await page.evaluate(() => crossOriginIsolated), true);
   await session.openTab('oracle');
+  await page.locator('option[data-name]').first().waitFor({ state: 'attached' });
   await page.getByRole('button', { name: 'Plant and judge' }).click();
   await page.getByTestId('diagnosis').first().waitFor();
   await context.setOffline(false);

@@ -30,6 +30,7 @@ export async function namesFaults(session) {
   const { page } = session;
   await session.openTab('oracle');
   const select = page.getByLabel('Fault', { exact: true });
+  await select.locator('option').first().waitFor({ state: 'attached' });
   const options = await select
     .locator('option')
     .evaluateAll((all) => all.map(({ value, dataset }) => [value, dataset.name]));

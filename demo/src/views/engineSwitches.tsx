@@ -2,6 +2,7 @@ import { changeSettings, compareAll, progress, settings, support, timings } from
 import type { Settings } from '../protocol.js';
 import { Card } from './card.js';
 import { error, milliseconds, settingsName, simdName } from './format.js';
+import { Scrolled } from './scrolled.js';
 
 /** How the picture is computed, and what each way took. */
 export function EngineSwitches() {
@@ -57,7 +58,7 @@ function Timings({ all }: { readonly all: readonly Settings[] }) {
   return (
     <>
       {measured.length > 0 && (
-        <div class="scrolled">
+        <Scrolled label="Measured times">
           <table class="timings">
             <caption>One picture, side by side</caption>
             <thead>
@@ -82,7 +83,7 @@ function Timings({ all }: { readonly all: readonly Settings[] }) {
               ))}
             </tbody>
           </table>
-        </div>
+        </Scrolled>
       )}
       <button type="button" disabled={progress.value !== undefined} onClick={() => compareAll(all)}>
         Measure all

@@ -5,6 +5,7 @@ import type { ErrorMap, Judged, Verdicts } from '../protocol.js';
 import { Card } from './card.js';
 import { error } from './format.js';
 import { MatrixView } from './matrixView.js';
+import { Scrolled } from './scrolled.js';
 
 const chosen = signal(0);
 const seed = signal(1);
@@ -118,7 +119,7 @@ function Report({ verdicts: { title, pass, tensors, maps } }: { readonly verdict
         </span>{' '}
         {title}
       </h2>
-      <div class="scrolled">
+      <Scrolled label="Verdicts">
         <table>
           <thead>
             <tr>
@@ -141,7 +142,7 @@ function Report({ verdicts: { title, pass, tensors, maps } }: { readonly verdict
             ))}
           </tbody>
         </table>
-      </div>
+      </Scrolled>
       {tensors.map((tensor) => (
         <Findings key={tensor.name} tensor={tensor} />
       ))}

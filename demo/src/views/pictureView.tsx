@@ -4,6 +4,7 @@ import { Card } from './card.js';
 import { EngineSwitches } from './engineSwitches.js';
 import { error, milliseconds, percent, probability } from './format.js';
 import { PictureSource } from './pictureSource.js';
+import { Scrolled } from './scrolled.js';
 import { WindowsOverlay } from './windowsOverlay.js';
 
 export function PictureView() {
@@ -70,7 +71,7 @@ function RowText() {
       </dl>
       <details>
         <summary>All {tokens.length} numbers</summary>
-        <div class="scrolled">
+        <Scrolled label="All numbers of the row">
           <table>
             <thead>
               <tr>
@@ -89,7 +90,7 @@ function RowText() {
               ))}
             </tbody>
           </table>
-        </div>
+        </Scrolled>
       </details>
     </Card>
   );

@@ -4,6 +4,7 @@ import type { BenchReport, BenchResult, Side } from '../protocol.js';
 import { BenchChart } from './benchChart.js';
 import { Card } from './card.js';
 import { error, milliseconds, settingsName } from './format.js';
+import { Scrolled } from './scrolled.js';
 
 export const SIDES: readonly { readonly side: Side; readonly label: string }[] = [
   { side: 'typescript', label: 'Naive TypeScript' },
@@ -65,7 +66,7 @@ function Report({ report: shown }: { readonly report: BenchReport }) {
           {text}
         </p>
       ))}
-      <div class="scrolled">
+      <Scrolled label="Milliseconds and errors">
         <table>
           <caption>Milliseconds, and largest error against float64</caption>
           <thead>
@@ -89,7 +90,7 @@ function Report({ report: shown }: { readonly report: BenchReport }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scrolled>
       <details>
         <summary>As Markdown</summary>
         <pre data-testid="markdown">{markdownOf(shown)}</pre>

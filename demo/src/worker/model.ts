@@ -18,7 +18,7 @@ export class ModelFiles {
         onProgress: ({ loaded, total }: LoadProgress) =>
           onProgress({ text: 'Loading the model', done: loaded, of: total }),
       }),
-      ...(weights === 'int8' && { dtype: 'int8' }),
+      dtype: weights,
     });
   }
 
