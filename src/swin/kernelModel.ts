@@ -223,7 +223,7 @@ export class KernelModel {
     features.set(stage, channelsFirst(float32Tensor([B, H, W, C], tokens)));
   }
 
-  /** The last stage's tokens and their mean, or the logits. */
+  /** The last stage's tokens and their mean, or the mean and the logits. */
   async #head(call: KernelCall, map: FeatureMap, { x, narrow, wide }: Arena): Promise<ModelOutput> {
     const { memory } = this.core;
     const { B, H, W, C } = map;
@@ -239,12 +239,12 @@ export class KernelModel {
         pooled[b * C + c] = sum / (H * W);
       }
     }
-    if (!classifier) {
-      return { lastHiddenState: this.#read(last, map), poolerOutput: float32Tensor([B, C], pooled.slice()) };
-    }
+    const poolerOutput = float32Tensor([B, C], pooled.slice());
+    if (!classifier) return { lastHiddenState: this.#read(last, map), poolerOutput };
     const { at } = call.work({ logits: 4 * B * classifier.outputs });
     await this.#linear(call, { rows: B, layer: classifier, x: wide, o: at.logits });
-    return { logits: float32Tensor([B, classifier.outputs], memory.floats(at.logits, B * classifier.outputs).slice()) };
+    const logits = memory.floats(at.logits, B * classifier.outputs).slice();
+    return { logits: float32Tensor([B, classifier.outputs], logits), poolerOutput };
   }
 
   /** From one tensor in kernel memory to another. */

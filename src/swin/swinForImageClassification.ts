@@ -15,6 +15,8 @@ import type { TimmConfig } from './timmConfig.js';
 export interface SwinOutput {
   /** `[B, numLabels]`. */
   readonly logits: Tensor<Float32Array>;
+  /** What the classifier takes, `[B, C]`: the mean over the last stage's tokens, behind the last norm. */
+  readonly poolerOutput: Tensor<Float32Array>;
   /** The embeddings, then each stage's output, `[B, tokens, C]`, in transformers' order. */
   readonly hiddenStates?: readonly Tensor<Float32Array>[];
 }
@@ -82,12 +84,16 @@ export class SwinForImageClassification {
   }
 
   /**
-   * Logits of `pixelValues` `[B, C, H, W]`, any H and W that upstream takes. Rejects with TypeError for what is no float
+   * Logits, and the features below them, of `pixelValues` `[B, C, H, W]`, any H and W that upstream takes. Rejects with TypeError for what is no float
    * tensor, with RangeError for another number of channels.
    */
   async forward(pixelValues: TensorLike, options: SwinForwardOptions = {}): Promise<SwinOutput> {
-    const { logits, hiddenStates } = await this.swin.forward(pixelValues, options);
-    return { logits: logits as Tensor<Float32Array>, ...(hiddenStates && { hiddenStates }) };
+    const { logits, poolerOutput, hiddenStates } = await this.swin.forward(pixelValues, options);
+    return {
+      logits: logits as Tensor<Float32Array>,
+      poolerOutput: poolerOutput as Tensor<Float32Array>,
+      ...(hiddenStates && { hiddenStates }),
+    };
   }
 
   /**

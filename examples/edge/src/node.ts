@@ -1,0 +1,35 @@
+// Node: workers compute, so that this thread always has time for connections.
+import { createServer } from 'node:http';
+import { serve } from '@hono/node-server';
+import { createSwinPool } from 'flash-window-attention/pool';
+import { LIMITS } from './limits.ts';
+import { createService } from './service.ts';
+
+const model = process.env.MODEL;
+const pool = await createSwinPool({
+  model,
+  maxPixels: LIMITS.pixels,
+  ...(process.env.WORKERS && { workers: Number(process.env.WORKERS) }),
+});
+const service = createService(async () => pool, {
+  model: model ?? 'swin-cifar10',
+  runtime: `node ${process.versions.node}`,
+});
+const server = serve(
+  {
+    fetch: service.fetch,
+    port: Number(process.env.PORT ?? 8787),
+    hostname: process.env.HOST ?? '127.0.0.1',
+    createServer,
+    serverOptions: { requestTimeout: LIMITS.bodyTime + 5000, headersTimeout: 5000, connectionsCheckingInterval: 1000 },
+  },
+  ({ address, port }) => console.log(`http://${address}:${port}`),
+);
+
+/** Answers what has come, then ends. */
+async function stop(): Promise<void> {
+  await new Promise((resolve) => server.close(resolve));
+  await pool.dispose();
+}
+process.once('SIGTERM', stop);
+process.once('SIGINT', stop);

@@ -1,0 +1,29 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { freePort, withServer } from '../server.mjs';
+import { checkService } from '../serviceSuite.mjs';
+
+const runtimes = fileURLToPath(new URL('../../runtimes/node_modules', import.meta.url));
+
+/** The service in every runtime, then under load in Node. */
+export async function check(directory) {
+  execFileSync('node', ['build.mjs'], { cwd: directory });
+  const own = join(directory, 'node_modules/.bin');
+  const deno = ['run', '--no-remote', '--allow-net', '--allow-read', '--allow-env', 'src/deno.ts'];
+  const commands = {
+    node: () => ['node', 'dist/node.mjs'],
+    deno: () => [join(runtimes, '.bin/deno'), ...deno],
+    bun: () => [join(runtimes, '@oven/bun-linux-x64/bin/bun'), 'src/bun.ts'],
+    'wrangler dev': (port) => [join(own, 'wrangler'), 'dev', '--port', String(port), '--ip', '127.0.0.1'],
+  };
+  for (const [name, command] of Object.entries(commands)) {
+    const start = performance.now();
+    const port = await freePort();
+    const url = `http://127.0.0.1:${port}`;
+    const env = { PORT: String(port), WRANGLER_SEND_METRICS: 'false', CI: 'true' };
+    await withServer(command(port), { cwd: directory, env, url: `${url}/healthz` }, () => checkService(url));
+    console.log(`  ${name}: ${((performance.now() - start) / 1000).toFixed(1)} s`);
+  }
+  return 'Node, Deno, Bun and workerd answer alike';
+}

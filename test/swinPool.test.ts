@@ -1,0 +1,141 @@
+import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { Worker } from 'node:worker_threads';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { decodeImage } from '../build/image/index.js';
+// As built: a pool's workers run the built program.
+import { createWindowAttention } from '../build/index.js';
+import { createSwinPool, type SwinPool } from '../build/pool/index.js';
+import { SwinForImageClassification, SwinModel } from '../build/swin/index.js';
+
+const photograph = new Uint8Array(readFileSync('examples/images/chelsea.png'));
+/** Attention that takes seconds, in parts that end soon. */
+const long = () => {
+  const tensor = () => ({ data: new Float32Array(400 * 8 * 256 * 32).fill(0.5), dims: [400, 8, 256, 32] });
+  return { q: tensor(), k: tensor(), v: tensor() };
+};
+
+describe('createSwinPool', () => {
+  let pool: SwinPool;
+  let model: SwinForImageClassification;
+
+  beforeAll(async () => {
+    pool = await createSwinPool({ workers: 2 });
+    model = await SwinForImageClassification.fromPretrained('models/swin-cifar10');
+  });
+
+  afterAll(async () => {
+    await pool.dispose();
+    await model.dispose();
+  });
+
+  it('gives what a model and an engine of the caller give', async () => {
+    const image = await decodeImage(photograph);
+    const expected = await model.classify(image, { topK: 3, square: true });
+    expect(await pool.classify(photograph, { topK: 3, square: true })).toEqual(expected);
+    expect(await pool.classify(image, { topK: 3, square: true })).toEqual(expected);
+    const { poolerOutput } = await model.forward(model.preprocess(image));
+    expect(await pool.embed(photograph)).toEqual(poolerOutput);
+    const body = await SwinModel.fromPretrained('models/swin-cifar10', { attention: model.attention });
+    expect(poolerOutput).toEqual((await body.forward(model.preprocess(image))).poolerOutput);
+    await body.dispose();
+    expect(pool.labels).toEqual(model.labels);
+
+    const attention = await createWindowAttention();
+    const tensor = (seed: number) => ({
+      data: Float32Array.from({ length: 2 * 3 * 9 * 5 }, (_, i) => Math.sin(i * seed)),
+      dims: [2, 3, 9, 5],
+    });
+    const args = { q: tensor(1), k: tensor(2), v: tensor(3), scale: 0.7 };
+    expect(await pool.forward(args, { lse: true })).toEqual(await attention.forward(args, { lse: true }));
+    expect(args.q.data).toHaveLength(270);
+    await attention.dispose();
+  });
+
+  it('keeps the arrays of its callers, but for those that are handed over', async () => {
+    const around = new Uint8Array(photograph.length + 100);
+    around.set(photograph, 50);
+    const inside = around.subarray(50, 50 + photograph.length);
+    const [label] = await pool.classify(inside, { transfer: true, square: true });
+    expect(label?.label).toBe('cat');
+    expect(around).toHaveLength(photograph.length + 100);
+    const own = photograph.slice();
+    await pool.classify(own, { transfer: true });
+    expect(own).toHaveLength(0);
+    expect(photograph.length).toBeGreaterThan(0);
+  });
+
+  it('rejects with the errors of the model, the decoder and the engine, and works on', async () => {
+    await expect(pool.classify(new Uint8Array([1, 2, 3]))).rejects.toThrow(RangeError);
+    await expect(pool.classify(photograph, { topK: 0 })).rejects.toThrow('"topK" expected an integer ≥ 1');
+    await expect(pool.classify({ data: new Uint8Array(5), width: 1, height: 1 })).rejects.toThrow(RangeError);
+    await expect(pool.classify('photo.png' as never)).rejects.toThrow(TypeError);
+    await expect(pool.classify(photograph, { topk: 1 } as never)).rejects.toThrow('topk');
+    await expect(pool.forward({ q: 1 } as never)).rejects.toThrow(TypeError);
+    await expect(pool.forward({ q: () => {} } as never)).rejects.toThrow();
+    expect((await pool.classify(photograph, { square: true }))[0]?.label).toBe('cat');
+  });
+
+  it('ends what a signal aborts, in a worker too', async () => {
+    const reason = new Error('enough');
+    await expect(pool.classify(photograph, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    const abort = new AbortController();
+    const calls = [1, 2, 3].map(() => pool.forward(long(), { signal: abort.signal }));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    abort.abort(reason);
+    for (const call of calls) await expect(call).rejects.toBe(reason);
+    const start = performance.now();
+    const after = await Promise.all([pool.classify(photograph), pool.classify(photograph)]);
+    expect(after).toHaveLength(2);
+    // Each of the aborted calls takes longer where nothing ends it.
+    expect(performance.now() - start).toBeLessThan(1500);
+    expect(pool.pending).toBe(0);
+  });
+
+  it('answers 50 calls at once and leaves the event loop free', async () => {
+    const delay = monitorEventLoopDelay({ resolution: 5 });
+    const expected = await pool.classify(photograph);
+    delay.enable();
+    const answers = await Promise.all(Array.from({ length: 50 }, () => pool.classify(photograph)));
+    delay.disable();
+    for (const answer of answers) expect(answer).toEqual(expected);
+    console.log(`event-loop delay p99 ${(delay.percentile(99) / 1e6).toFixed(1)} ms, ${availableParallelism()} cores`);
+    // A call of 20 ms on the caller's own thread would make 50 of them a second; machines under load delay a little.
+    expect(delay.percentile(50) / 1e6).toBeLessThan(20);
+  });
+});
+
+describe('the life of a pool', () => {
+  it('rejects the call of a worker that ends, and answers the next ones', async () => {
+    const pool = await createSwinPool({ workers: 1 });
+    const posted = vi.spyOn(Worker.prototype, 'postMessage');
+    const call = pool.forward(long());
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const waiting = pool.classify(photograph, { square: true });
+    const [worker] = posted.mock.contexts;
+    posted.mockRestore();
+    await Promise.all([
+      (worker as Worker).terminate(),
+      expect(call).rejects.toThrow('the worker that computed this has ended'),
+    ]);
+    expect((await waiting)[0]?.label).toBe('cat');
+    expect(pool.workers).toBe(1);
+    await pool.dispose();
+  });
+
+  it('finishes what it was given before it ends', async () => {
+    const pool = await createSwinPool({ workers: 1 });
+    const calls = [1, 2, 3].map(() => pool.classify(photograph, { square: true }));
+    await Promise.all([pool.dispose(), pool.dispose()]);
+    for (const call of calls) expect((await call)[0]?.label).toBe('cat');
+    await expect(pool.classify(photograph)).rejects.toThrow('this pool was disposed');
+  });
+
+  it('rejects where no worker can load the model, and for bad options', async () => {
+    await expect(createSwinPool({ workers: 2, model: '/nowhere' })).rejects.toThrow('/nowhere');
+    await expect(createSwinPool({ workers: 0 })).rejects.toThrow(RangeError);
+    await expect(createSwinPool({ wokers: 1 } as never)).rejects.toThrow('wokers');
+    await expect(createSwinPool({ model: 3 } as never)).rejects.toThrow('options.model');
+  });
+});
