@@ -6,13 +6,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CheckOptions, check } from '../src/cli/check.js';
 import { CHECK_REPORTS } from '../src/cli/checkReports.js';
 import { writeNpy } from '../src/cli/npy.js';
+import { answerOracleCall } from '../src/cli/oracleService.js';
 import { writeTensors } from '../src/cli/tensorFiles.js';
 import { writeWhole } from '../src/cli/writeFile.js';
 import { shiftedWindowAttention, windowAttention, windowAttentionBackward } from '../src/reference/index.js';
-import { writeSafetensors } from '../src/safetensors/index.js';
+import { readSafetensors, writeSafetensors } from '../src/safetensors/index.js';
 import { numberToFloat16 } from '../src/tensor/half.js';
 import { float32Tensor, float64Tensor, type Tensor, type TensorLike } from '../src/tensor/tensor.js';
 import { randomNumbers, randomTensor } from './support/arbitraries.js';
+import { goldenFile } from './support/golden.js';
 
 let directory: string;
 beforeAll(async () => {
@@ -216,6 +218,49 @@ describe('images of a file', () => {
       shiftSize: { data: Int32Array.of(1), dims: [], type: 'int32' },
     };
     expect(await passes(await savez({ qkv, relativePositionBias, ...arrays, o }))).toBe(true);
+    const unshifted = stored(shiftedWindowAttention({ qkv, relativePositionBias, ...options, shiftSize: 0 }));
+    const wrong = await check(await saved({ ...tensors, 'image.o': unshifted }, { cases }), undefined, {});
+    expect(wrong.cases[0]?.diagnosis?.o?.[0]?.name).toMatch(/shift/);
+  });
+});
+
+describe('what fails is explained under its tensor', () => {
+  const { tensors, metadata } = goldenFile('mutants');
+  const tf32 = (...names: string[]) =>
+    Object.fromEntries(names.map((name) => [name.split('.').pop() as string, tensors[`tf32.${name}`] as Tensor]));
+  const scale = Number(metadata.scale);
+  const given = tf32('q', 'k', 'v', 'bias', 'mask', 'dO');
+  const gradients = ['dQ', 'dK', 'dV', 'dBias'].map((name) => `g.scale_missing.${name}`);
+  const outputs = { ...tf32(...gradients), o: tensors['tf32.o.right'] as Tensor };
+  const lse = tensors['tf32.lse.lse_base_2'] as Tensor;
+
+  it('by check and its report', async () => {
+    const path = await saved({ ...given, ...outputs, lse }, { scale: String(scale) });
+    const result = await check(path, undefined, { dtype: 'tf32' });
+    const { diagnosis = {} } = result.cases[0] ?? {};
+    const first = Object.entries(diagnosis).map(([name, hypotheses]) => [name, hypotheses[0]?.name]);
+    expect(Object.fromEntries(first)).toEqual({ lse: 'lse_base_2', dQ: 'scale_missing', dK: 'scale_missing' });
+    const lines = (CHECK_REPORTS.text?.(result) ?? '').split('\n');
+    const explanations = lines.filter((line) => / (lse_base_2|scale_missing): /.test(line));
+    const above = explanations.map((line) => {
+      const verdict = lines.slice(0, lines.indexOf(line)).findLast((text) => /^(FAIL|pass|warn) /.test(text));
+      return verdict?.split(/\s+/)[1];
+    });
+    expect(new Set(above)).toEqual(new Set(['lse', 'dQ', 'dK']));
+  });
+
+  it('by the service that other languages call', () => {
+    const sent = Object.fromEntries([
+      ...Object.entries(given).map(([name, tensor]) => [`inputs.${name}`, tensor] as const),
+      ...Object.entries({ ...outputs, lse }).map(([name, tensor]) => [`outputs.${name}`, tensor] as const),
+    ]);
+    const ask = (method: string) => {
+      const request = JSON.stringify({ method, inputs: { scale }, options: { dtype: 'tf32' } });
+      return JSON.parse(readSafetensors(answerOracleCall(writeSafetensors(sent, { request }))).metadata.response ?? '');
+    };
+    const { result } = ask('checkAndDiagnose');
+    for (const name of ['lse_base_2: ', 'scale_missing: ']) expect(result.text).toContain(name);
+    expect(ask('diagnose').result.dQ[0].name).toBe('scale_missing');
   });
 });
 

@@ -1,20 +1,22 @@
 import { availableParallelism } from 'node:os';
-import {
-  allowedBy,
-  type CaseActuals,
-  type CaseReport,
-  reportOf,
-  type CheckOptions as Tolerances,
-} from '../oracle/checkCase.js';
-import { diagnose } from '../oracle/diagnose.js';
+import { allowedBy, type CaseReport, reportOf, type CheckOptions as Tolerances } from '../oracle/checkCase.js';
 import { errorMap } from '../oracle/errorMap.js';
 import type { Hypothesis } from '../oracle/hypothesis.js';
 import type { Precision } from '../oracle/precision.js';
 import { shiftedWindowAttention } from '../reference/shiftedWindowAttention.js';
 import { windowAttention } from '../reference/windowAttention.js';
-import type { Tensor } from '../tensor/tensor.js';
-import { type Case, imageOptionsOf, imageSources, inputsOf, readSources, scaleOf, windowSources } from './cases.js';
+import {
+  type Case,
+  imageInputsOf,
+  imageOptionsOf,
+  imageSources,
+  inputsOf,
+  readSources,
+  scaleOf,
+  windowSources,
+} from './cases.js';
 import { hasInputs, outputsOf, problemsOf } from './checkNames.js';
+import { diagnosisOf, failedOutputs } from './diagnosis.js';
 import { differences } from './differences.js';
 import { allSpans, judgeSpans, sampledSpans } from './judgeSpans.js';
 import { caseOf, type JudgeTask, outputNames, outputSources } from './judgeTask.js';
@@ -63,8 +65,6 @@ export interface CheckResult {
   readonly cases: readonly CheckedCase[];
 }
 
-/** Hypotheses that a report shows. */
-export const SHOWN = 3;
 /** Elements of a case's scores beyond which threads are worth their start. */
 const MANY = 2 ** 24;
 const SUMMED: readonly string[] = ['dBias', 'dRelativePositionBias', 'dLogitScale'];
@@ -140,8 +140,9 @@ async function checkOne({ input, actuals, item, outputs, suffix, options }: Chec
   const threads = elements < MANY ? 1 : (options.threads ?? availableParallelism());
   const onProgress = options.onProgress && ((done: number, all: number) => options.onProgress?.(name, done, all));
   const report = reportOf(judgedCase, await judgeSpans(judgedCase, task, spans, { threads, onProgress }), dtype);
-  const failed = Object.keys(report.tensors).filter((output) => report.tensors[output as 'o']?.pass === false);
-  const diagnosis = isSampled ? {} : diagnosisOf(item, outputs, suffix, failed);
+  const failed = isSampled ? [] : failedOutputs(report.tensors);
+  const inputs = failed.length > 0 ? (imageInputsOf(item) ?? inputsOf(item)) : undefined;
+  const diagnosis = inputs ? diagnosisOf(inputs, readSources(outputSources(outputs, suffix, failed)), failed) : {};
   return {
     name,
     ...report,
@@ -156,19 +157,6 @@ async function checkOne({ input, actuals, item, outputs, suffix, options }: Chec
       },
     }),
   };
-}
-
-/** The likeliest reasons of the outputs that fail. */
-function diagnosisOf(
-  item: Case,
-  outputs: Case,
-  suffix: string,
-  failed: readonly string[],
-): { [tensor: string]: readonly Hypothesis[] } {
-  const inputs = imageSources(item) ? undefined : inputsOf(item);
-  if (!inputs || !failed.includes('o')) return {};
-  const { o } = readSources(outputSources(outputs, suffix, ['o'])) as CaseActuals;
-  return { o: diagnose(inputs, o as Tensor).slice(0, SHOWN) };
 }
 
 async function drawMap(path: string, item: Case, outputs: Case, suffix: string, report: CaseReport): Promise<void> {

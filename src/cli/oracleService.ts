@@ -1,7 +1,5 @@
-import { type CaseActuals, type CaseInputs, type CaseReport, checkCase, type OutputName } from '../oracle/checkCase.js';
-import { diagnose } from '../oracle/diagnose.js';
+import { type CaseActuals, type CaseInputs, type CaseReport, checkCase } from '../oracle/checkCase.js';
 import { errorMap } from '../oracle/errorMap.js';
-import type { Hypothesis } from '../oracle/hypothesis.js';
 import { isImageCase } from '../oracle/imageCase.js';
 import { makeVectors, type VectorOptions } from '../oracle/vectors.js';
 import { shiftedWindowAttention } from '../reference/shiftedWindowAttention.js';
@@ -9,8 +7,9 @@ import { windowAttention } from '../reference/windowAttention.js';
 import { readSafetensors } from '../safetensors/readSafetensors.js';
 import { writeSafetensors } from '../safetensors/writeSafetensors.js';
 import type { Tensor } from '../tensor/tensor.js';
-import { type CheckedCase, SHOWN } from './check.js';
+import type { CheckedCase } from './check.js';
 import { CHECK_REPORTS } from './checkReports.js';
+import { diagnosisOf, failedOutputs } from './diagnosis.js';
 
 /** A call of the oracle as it arrives: tensors named `inputs.q`, `outputs.o`, …, and the rest as JSON. */
 interface Request {
@@ -34,14 +33,11 @@ const METHODS: Readonly<Record<string, (request: Request) => Answer>> = {
   checkAndDiagnose(request) {
     const { inputs, outputs } = caseOf(request);
     const report = checkCase(inputs, outputs, request.options);
-    const wrong = Object.entries(outputs).filter(([name]) => report.tensors[name as OutputName]?.pass === false);
-    const diagnoses = Object.entries(diagnosisOf(inputs, Object.fromEntries(wrong)));
-    const shown = diagnoses.map(([name, hypotheses]) => [name, hypotheses.slice(0, SHOWN)] as const);
-    return reportOf(inputs, report, Object.fromEntries(shown));
+    return reportOf(inputs, report, diagnosisOf(inputs, outputs, failedOutputs(report.tensors)));
   },
   diagnose(request) {
     const { inputs, outputs } = caseOf(request);
-    return { result: diagnosisOf(inputs, outputs) };
+    return { result: diagnosisOf(inputs, outputs, Object.keys(outputs), Number.POSITIVE_INFINITY) };
   },
   vectors({ options }) {
     return { result: null, tensors: makeVectors(options as unknown as VectorOptions) };
@@ -96,11 +92,6 @@ function caseOf({ inputs, tensors }: Request): { inputs: CaseInputs; outputs: Ca
 function reportOf(inputs: CaseInputs, report: CaseReport, diagnosis: CheckedCase['diagnosis'] = {}): Answer {
   const checked = { name: '', ...report, ...(isImageCase(inputs) && { isImage: true as const }), diagnosis };
   return { result: { ...report, text: CHECK_REPORTS.text?.({ pass: report.pass, cases: [checked] }) } };
-}
-
-/** Of every wrong output over windows, by its name. */
-function diagnosisOf(inputs: CaseInputs, outputs: CaseActuals): { [name: string]: readonly Hypothesis[] } {
-  return isImageCase(inputs) || Object.keys(outputs).length === 0 ? {} : { ...diagnose(inputs, outputs) };
 }
 
 /** JSON has no infinities or NaN: `{ float: 'NaN' }` stands for one. */

@@ -2,8 +2,6 @@ import {
   type CaseActuals,
   type CaseInputs,
   checkCase,
-  diagnose,
-  type Hypothesis,
   type ImageCaseActuals,
   type ImageCaseInputs,
   OUTPUT_NAMES,
@@ -11,6 +9,7 @@ import {
   type Verdict,
 } from 'flash-window-attention/oracle';
 import { actualsOf, casesOf, imageInputsOf, inputsOf } from '../../../build/cli/cases.js';
+import { diagnosisOf, failedOutputs } from '../../../build/cli/diagnosis.js';
 import { tensorsOf } from '../../../build/cli/tensorBytes.js';
 import type { Judged, Verdicts } from '../protocol.js';
 import { errorMaps } from './errorMaps.js';
@@ -18,13 +17,10 @@ import { errorMaps } from './errorMaps.js';
 type Inputs = CaseInputs | ImageCaseInputs;
 type Actuals = CaseActuals | ImageCaseActuals;
 
-/** Findings shown for a tensor. */
-const SHOWN = 3;
-
 /** Verdicts on a kernel's outputs, the likeliest reasons for those that fail, and where the errors of `o` lie. */
 export function judge(title: string, inputs: Inputs, actuals: Actuals): Verdicts {
   const report = checkCase(inputs, actuals);
-  const failing = report.pass || 'qkv' in inputs ? {} : diagnosed(inputs, actuals);
+  const failing = diagnosisOf(inputs, actuals, failedOutputs(report.tensors));
   const entries = Object.entries(report.tensors) as [OutputName, Verdict][];
   const tensors = entries.map(([name, verdict]): Judged => {
     return {
@@ -33,7 +29,7 @@ export function judge(title: string, inputs: Inputs, actuals: Actuals): Verdicts
       maxAbsError: verdict.maxAbsError,
       tolerance: verdict.tolerance,
       worstIndex: `[${verdict.worstIndex.join(', ')}]`,
-      findings: (verdict.pass ? [] : (failing[name] ?? [])).slice(0, SHOWN).map(({ name, explanation, residual }) => ({
+      findings: (failing[name] ?? []).map(({ name, explanation, residual }) => ({
         name,
         explanation,
         residual,
@@ -56,8 +52,4 @@ export function judgeFile(name: string, bytes: Uint8Array): Verdicts[] {
     );
   }
   return verdicts;
-}
-
-function diagnosed(inputs: CaseInputs, actuals: CaseActuals): Readonly<Record<string, readonly Hypothesis[]>> {
-  return diagnose(inputs, actuals) as Readonly<Record<string, readonly Hypothesis[]>>;
 }
