@@ -2,6 +2,7 @@ import type { AttentionArgs } from '../arguments/attentionArgs.js';
 import type { RawImage } from '../image/rawImage.js';
 import type { WeightDType } from '../swin/linearWeight.js';
 import type { CallOptions } from '../tensor/abortSignal.js';
+import type { HostUrl } from '../tensor/hostTypes.js';
 
 /** A PNG, JPEG or WebP file, which the worker decodes, or pixels. */
 export type ImageSource = Uint8Array | ArrayBuffer | RawImage;
@@ -9,7 +10,7 @@ export type ImageSource = Uint8Array | ArrayBuffer | RawImage;
 /** Options of `createSwinPool`. */
 export interface SwinPoolOptions {
   /** A model's directory or URL; the embedded one when absent. */
-  readonly model?: string | URL | undefined;
+  readonly model?: string | HostUrl | undefined;
   /** Workers, each with a model of its own; one a core when absent. */
   readonly workers?: number | undefined;
   /** Threads of each worker's engine, 1 when absent. More of them answer one call sooner, more workers answer more calls. */

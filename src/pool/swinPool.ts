@@ -1,10 +1,11 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Transferable } from 'node:worker_threads';
 import type { ForwardOptions, ForwardOutput } from '../attention/interface.js';
 import type { Classification } from '../swin/scores.js';
 import { type AbortSignalLike, checkSignal } from '../tensor/abortSignal.js';
-import { checkInteger, checkKeys, checkObject, describe, message } from '../tensor/check.js';
+import { checkInteger, checkKeys, checkObject, describe, message, tagOf } from '../tensor/check.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { PoolWorkers } from './poolWorkers.js';
 import type {
@@ -51,7 +52,7 @@ export interface SwinPool extends AsyncDisposable {
 export async function createSwinPool(options: SwinPoolOptions = {}): Promise<SwinPool> {
   const { model, workers, ...rest } = options;
   checkKeys('options', checkObject('options', options), OPTIONS);
-  if (model !== undefined && typeof model !== 'string' && !(model instanceof URL)) {
+  if (model !== undefined && typeof model !== 'string' && tagOf(model) !== 'URL') {
     throw new TypeError(message('options.model', 'a directory or URL', describe(model)));
   }
   const count = checkInteger('options.workers', workers ?? availableParallelism(), 1, MAX_WORKERS);

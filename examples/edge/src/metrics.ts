@@ -25,8 +25,8 @@ export class Metrics {
     series.sum += seconds;
   }
 
-  /** `model`: labels of the gauge that says what runs. */
-  text(model: Readonly<Record<string, string | number>>): string {
+  /** `model`: labels of the gauge that says what runs. `gauges`: what the host measures besides, by name. */
+  text(model: Readonly<Record<string, string | number>>, gauges: Readonly<Record<string, number>>): string {
     const lines = ['# HELP http_requests_total Requests answered.', '# TYPE http_requests_total counter'];
     for (const [labels, count] of this.#requests) lines.push(`http_requests_total{${labels}} ${count}`);
     lines.push('# HELP http_request_duration_seconds Time from a request to its answer.');
@@ -46,13 +46,8 @@ export class Metrics {
     );
     lines.push(`http_requests_in_flight ${this.inFlight}`);
     const memory = residentMemory();
-    if (memory > 0) {
-      lines.push(
-        '# HELP process_resident_memory_bytes Memory of the process.',
-        '# TYPE process_resident_memory_bytes gauge',
-      );
-      lines.push(`process_resident_memory_bytes ${memory}`);
-    }
+    const all = { ...(memory > 0 && { process_resident_memory_bytes: memory }), ...gauges };
+    for (const [name, value] of Object.entries(all)) lines.push(`# TYPE ${name} gauge`, `${name} ${value}`);
     const labels = Object.entries(model).map(([name, value]) => `${name}=${JSON.stringify(String(value))}`);
     lines.push('# HELP swin_model_info The model that answers.', '# TYPE swin_model_info gauge');
     lines.push(`swin_model_info{${labels.join(',')}} 1`);

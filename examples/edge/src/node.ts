@@ -1,5 +1,6 @@
 // Node: workers compute, so that this thread always has time for connections.
 import { createServer } from 'node:http';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { serve } from '@hono/node-server';
 import { createSwinPool } from 'flash-window-attention/pool';
 import { LIMITS } from './limits.ts';
@@ -11,9 +12,16 @@ const pool = await createSwinPool({
   maxPixels: LIMITS.pixels,
   ...(process.env.WORKERS && { workers: Number(process.env.WORKERS) }),
 });
+const delay = monitorEventLoopDelay({ resolution: 5 });
+delay.enable();
 const service = createService(async () => pool, {
   model: model ?? 'swin-cifar10',
   runtime: `node ${process.versions.node}`,
+  gauges: () => ({
+    nodejs_eventloop_lag_p50_seconds: delay.percentile(50) / 1e9,
+    nodejs_eventloop_lag_p99_seconds: delay.percentile(99) / 1e9,
+    nodejs_eventloop_lag_max_seconds: delay.max / 1e9,
+  }),
 });
 const server = serve(
   {

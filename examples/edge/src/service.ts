@@ -25,10 +25,12 @@ const TENSORS = ['q', 'k', 'v', 'bias', 'mask', 'logitScale'];
 export interface ServiceInfo {
   readonly model: string;
   readonly runtime: string;
+  /** What the host measures besides, in Prometheus' names. */
+  gauges?(): Readonly<Record<string, number>>;
 }
 
 /** The service. `backend` loads the model once; where it rejects, the next request calls it again. */
-export function createService(backend: () => Promise<Backend>, info: ServiceInfo) {
+export function createService(backend: () => Promise<Backend>, { model, runtime, gauges }: ServiceInfo) {
   const metrics = new Metrics();
   const paths = new Set(['/openapi.json', ...ROUTES.map(({ path }) => path)]);
   const app = new OpenAPIHono({
@@ -91,7 +93,7 @@ export function createService(backend: () => Promise<Backend>, info: ServiceInfo
     return c.json({ status: 'ok' as const, labels: labels.length }, 200);
   });
 
-  app.openapi(metricsRoute, (c) => c.text(metrics.text({ ...info }), 200));
+  app.openapi(metricsRoute, (c) => c.text(metrics.text({ model, runtime }, gauges?.() ?? {}), 200));
 
   app.doc31('/openapi.json', {
     openapi: '3.1.0',

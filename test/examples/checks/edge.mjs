@@ -1,13 +1,16 @@
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { freePort, withServer } from '../server.mjs';
 import { checkService } from '../serviceSuite.mjs';
 
 const runtimes = fileURLToPath(new URL('../../runtimes/node_modules', import.meta.url));
 
+const run = promisify(execFile);
+
 /** The service in every runtime, then under load in Node. */
-export async function check(directory) {
+export async function check(directory, { loadSeconds }) {
   execFileSync('node', ['build.mjs'], { cwd: directory });
   const own = join(directory, 'node_modules/.bin');
   const deno = ['run', '--no-remote', '--allow-net', '--allow-read', '--allow-env', 'src/deno.ts'];
@@ -25,5 +28,15 @@ export async function check(directory) {
     await withServer(command(port), { cwd: directory, env, url: `${url}/healthz` }, () => checkService(url));
     console.log(`  ${name}: ${((performance.now() - start) / 1000).toFixed(1)} s`);
   }
-  return 'Node, Deno, Bun and workerd answer alike';
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const started = { cwd: directory, env: { PORT: String(port) }, url: `${url}/healthz` };
+  const photograph = fileURLToPath(new URL('../../../examples/images/chelsea.png', import.meta.url));
+  const report = await withServer(commands.node(), started, async () => {
+    const load = ['load.mjs', '--url', url, '--seconds', String(loadSeconds), '--image', photograph];
+    const { stdout } = await run(process.execPath, load, { cwd: directory });
+    return JSON.parse(stdout);
+  });
+  console.log(`  ${JSON.stringify(report)}`);
+  return 'Node, Deno, Bun and workerd answer alike, and Node under load';
 }
