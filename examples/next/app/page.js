@@ -1,0 +1,3 @@
+export default function Page() {
+  return <p>POST an image to /classify.</p>;
+}
