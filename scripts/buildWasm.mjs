@@ -1,4 +1,5 @@
-// Compiles assembly/ to build/wasm/*.wasm: two modules, each once with plain SIMD and once with relaxed SIMD.
+// Compiles assembly/ to build/wasm/*.wasm: two modules, each once with plain SIMD and once with relaxed SIMD, and the
+// oracle's products.
 import asc from 'assemblyscript/asc';
 import './generateRecords.mjs';
 import './generateTiles.mjs';
@@ -34,3 +35,7 @@ for (const [entry, name] of [
   await compile([...flags, '-o', `build/wasm/${name}simd.wasm`, '-t', `build/wasm/${name}simd.wat`]);
   await compile([...flags, '-o', `build/wasm/${name}relaxed-simd.wasm`, '--enable', 'relaxed-simd']);
 }
+
+// What multiplies the oracle's matrices has a memory of its own; threads of Node alone load it.
+const small = ['--initialMemory', '1', '--maximumMemory', '1024'];
+await compile(['assembly/products.ts', ...small, '-o', 'build/wasm/products.wasm']);

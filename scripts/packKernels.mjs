@@ -1,5 +1,5 @@
-// Writes build/wasm/kernels*.js and modelKernels*.js: the kernels as the runtimes that package.json's `imports` tells
-// apart can load them. The plain ones come with their module, since service workers may not import anything later; the
+// Writes build/wasm/kernels*.js, modelKernels*.js and products.js: the kernels as the runtimes that package.json's
+// `imports` tells apart can load them. The plain ones come with their module, since service workers may not import anything later; the
 // relaxed ones come when they are asked for.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { deflateRawSync } from 'node:zlib';
@@ -60,3 +60,9 @@ export declare const kernels: PackagedKernels;
 `,
 );
 write('modelKernels.d.ts', "export { kernels } from './kernels.js';\n");
+
+write('products.js', `export const products = ${deflated('products')};\n`);
+write(
+  'products.d.ts',
+  "/** The oracle's products: a module's bytes, deflated in base64. */\nexport declare const products: string;\n",
+);

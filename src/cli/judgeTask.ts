@@ -4,6 +4,7 @@ import type { TensorSource } from '../oracle/tensorSource.js';
 import { type JudgedCase, type Judging, windowCase } from '../oracle/windowCase.js';
 import { type Case, imageOptionsOf, imageSources, scaleOf, sourceOf, windowSources } from './cases.js';
 import { openCases } from './readCases.js';
+import { wasmProducts } from './wasmProducts.js';
 
 /** What it takes to judge one case of two files: sent to threads, which open the files themselves. */
 export interface JudgeTask {
@@ -32,8 +33,9 @@ export function openTask(task: JudgeTask): JudgedCase {
 export function caseOf(
   inputs: Case,
   actuals: Case,
-  { suffix, outputs, judging }: Omit<JudgeTask, 'input' | 'actuals' | 'name'>,
+  { suffix, outputs, judging: how }: Omit<JudgeTask, 'input' | 'actuals' | 'name'>,
 ): JudgedCase {
+  const judging = { ...how, products: wasmProducts() };
   const sources = outputSources(actuals, suffix, outputs);
   const images = imageSources(inputs);
   if (images) return imageCase({ inputs: images, options: imageOptionsOf(inputs), actuals: sources }, judging);

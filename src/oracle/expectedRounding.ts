@@ -1,6 +1,6 @@
 import type { ExactUnit, Unit } from './exactUnit.js';
 import type { Rounding } from './precision.js';
-import { exactProducts, transposeInto } from './products.js';
+import { PRODUCTS, transposeInto } from './products.js';
 
 /** Variance of a rounding to float32, relative to the number rounded: evenly spread over half a unit in the last place. */
 const ARITHMETIC = 2 ** -48 / 3;
@@ -54,6 +54,7 @@ export class ExpectedRounding {
     rounding: Rounding,
     /** Whether k, v and dO are loaded as they are, without rounding. */
     private readonly isExact: boolean,
+    private readonly products = PRODUCTS,
   ) {
     const rows = () => new Float64Array(L * D);
     const square = () => new Float64Array(L * L);
@@ -88,7 +89,7 @@ export class ExpectedRounding {
     const ofK = spread * ((isCosine || !this.isExact ? this.#operand : 0) + (isCosine ? 4 * ARITHMETIC : 0));
     const ofV = this.isExact ? 0 : this.#operand;
     const [scores, ofP, weights, transposed] = [this.#ofScores, this.#ofP, this.#weights, this.#transposed];
-    exactProducts(q, k, L, L, D, scores);
+    this.products.exact(q, k, L, L, D, scores);
     for (let i = 0; i < L; i++) {
       let max = Number.NEGATIVE_INFINITY;
       for (let j = i * L; j < (i + 1) * L; j++) max = Math.max(max, S[j] as number);
@@ -126,9 +127,9 @@ export class ExpectedRounding {
     }
     // Σ direct (v − o)² + Σ rest v².
     transposeInto(unit.v, L, D, this.#shifts);
-    exactProducts(scores, this.#shifts, L, D, L, this.o);
+    this.products.exact(scores, this.#shifts, L, D, L, this.o);
     transposeInto(v, L, D, this.#shifts);
-    exactProducts(weights, this.#shifts, L, D, L, this.dQ);
+    this.products.exact(weights, this.#shifts, L, D, L, this.dQ);
     for (let at = 0; at < L * D; at++) {
       const value = o[at] as number;
       const total = this.#columns[Math.floor(at / D)] as number;
@@ -158,10 +159,10 @@ export class ExpectedRounding {
     for (let ij = 0; ij < L * L; ij++) weights[ij] = (ofP[ij] as number) + (P[ij] as number) ** 2 * (ofG + this.#sumL);
     transposeInto(weights, L, L, transposed);
     transposeInto(gradients, L, D, columns);
-    exactProducts(transposed, columns, L, D, L, this.dV);
+    this.products.exact(transposed, columns, L, D, L, this.dV);
     addSquares(this.dV, exact.dV, this.#growthL + this.#operand);
 
-    exactProducts(gradients, v, L, L, D, ofDP);
+    this.products.exact(gradients, v, L, L, D, ofDP);
     const squared = factor * factor;
     const smallest = this.#smallest * Math.max(1, 1 / (squared || 1));
     for (let i = 0; i < L; i++) {
@@ -186,10 +187,10 @@ export class ExpectedRounding {
       }
     }
     transposeInto(k, L, D, columns);
-    exactProducts(weights, columns, L, D, L, this.dQ);
+    this.products.exact(weights, columns, L, D, L, this.dQ);
     transposeInto(ofDP, L, L, transposed);
     transposeInto(q, L, D, columns);
-    exactProducts(transposed, columns, L, D, L, this.dK);
+    this.products.exact(transposed, columns, L, D, L, this.dK);
     addSquares(this.dQ, qNorms ? exact.dQHat : exact.dQ, this.#growthL);
     addSquares(this.dK, qNorms ? exact.dKHat : exact.dK, this.#growthL);
     if (!qNorms || !kNorms) return;

@@ -4,6 +4,7 @@ import { ExactUnit } from './exactUnit.js';
 import { ExpectedRounding } from './expectedRounding.js';
 import { roundInPlace } from './floatFormats.js';
 import { type Precision, ROUNDINGS, type Rounding } from './precision.js';
+import type { Products } from './products.js';
 import { ORDERS, RoundedUnit } from './roundedUnit.js';
 import { joinTallies, makeTally, type Storage, Tallier, type Tally } from './tally.js';
 import type { FloatTensor } from './tensorSource.js';
@@ -40,6 +41,7 @@ export interface Stretch {
   readonly total: number;
   readonly dtype: Precision;
   readonly allowed?: Allowed | undefined;
+  readonly products?: Products | undefined;
   readonly actuals: { readonly [name in WindowTensor]?: FloatTensor };
   /** Tokens of image windows, one list a window of an image; below 0 for padding. */
   readonly tokens?: readonly Int32Array[] | undefined;
@@ -62,18 +64,18 @@ export interface Judged {
 
 /** Judges a stretch of windows: the truth, two naive kernels and the expected rounding, head by head. */
 export function judgeWindows(stretch: Stretch): Judged {
-  const { args, first, total, dtype, actuals, tokens } = stretch;
+  const { args, first, total, dtype, actuals, tokens, products } = stretch;
   const { B, H, L, D, nW, dO } = args;
   const rounding = ROUNDINGS[dtype];
   const exactInputs = widened(args);
   const loaded = rounded(exactInputs, rounding);
   const isExact = (['k', 'v', 'dO'] as const).every((name) => isSame(exactInputs[name], loaded[name]));
-  const exact = new ExactUnit(L, D);
-  const [naive, otherNaive] = ORDERS.map((order) => new RoundedUnit(L, D, rounding, order)) as [
+  const exact = new ExactUnit(L, D, products);
+  const [naive, otherNaive] = ORDERS.map((order) => new RoundedUnit(L, D, rounding, order, products)) as [
     RoundedUnit,
     RoundedUnit,
   ];
-  const expected = new ExpectedRounding(L, D, total, rounding, isExact);
+  const expected = new ExpectedRounding(L, D, total, rounding, isExact, products);
   const names = WINDOW_TENSORS.filter((name) => actuals[name]);
   const parts = names.map((name) => ({
     name,
@@ -169,7 +171,7 @@ function widened({ q, k, v, dO, bias, mask, logitScale }: Stretch['args']): Wide
 /** The inputs as a kernel of some precision loads them. */
 function rounded(inputs: Widened<Float64Array>, { storedFormat }: Rounding): Widened<Float32Array> {
   const load = (x: Float64Array) => {
-    const loaded = Float32Array.from(x);
+    const loaded = new Float32Array(x);
     if (storedFormat) roundInPlace(storedFormat, loaded);
     return loaded;
   };

@@ -1,3 +1,9 @@
+/** What multiplies the oracle's matrices: these functions, or others that give the same bits sooner. */
+export interface Products {
+  readonly exact: typeof exactProducts;
+  readonly rounded: typeof roundedProducts;
+}
+
 /** `out = A Bᵀ` in float64. A: (n, depth), B: (m, depth), out: (n, m). Tiles of 2 × 4 sums stay in registers. */
 export function exactProducts(
   A: Float64Array,
@@ -92,6 +98,8 @@ export function roundedProducts(
     }
   }
 }
+
+export const PRODUCTS: Products = { exact: exactProducts, rounded: roundedProducts };
 
 /** Writes Xᵀ. X: (n, m), out: (m, n). */
 export function transposeInto(X: Float32Array | Float64Array, n: number, m: number, out: typeof X): void {

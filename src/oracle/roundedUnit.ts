@@ -2,7 +2,7 @@ import { NORM_FLOOR } from '../reference/scores.js';
 import { factorOf, hasLogitGradient, type Unit } from './exactUnit.js';
 import { roundInPlace } from './floatFormats.js';
 import type { Rounding } from './precision.js';
-import { roundedProducts, transposeInto } from './products.js';
+import { PRODUCTS, transposeInto } from './products.js';
 
 /** What a right kernel may do in one way or another. */
 export interface Order {
@@ -22,6 +22,13 @@ export const ORDERS: readonly [Order, Order] = [
 ];
 
 const r = Math.fround;
+/** Smallest normal float32: exponentials below it become 0, as `ex2.approx.ftz` makes them (PTX ISA); adding them changes no
+ * sum that counts, and processors take a hundred times as long for subnormal operands. */
+const MIN_NORMAL = 2 ** -126;
+const exp = (x: number) => {
+  const e = r(Math.exp(x));
+  return e < MIN_NORMAL ? 0 : e;
+};
 
 /**
  * One head of one window as a naive kernel of some precision computes it: every operation rounded to float32, operands of
@@ -53,6 +60,7 @@ export class RoundedUnit {
     private readonly D: number,
     private readonly rounding: Rounding,
     private readonly order: Order,
+    private readonly products = PRODUCTS,
   ) {
     const square = () => new Float32Array(L * L);
     const rows = () => new Float32Array(L * D);
@@ -72,7 +80,7 @@ export class RoundedUnit {
     this.#load(unit.q, qNorms, order.isScaleFirst ? factor : 1, Q);
     this.#load(unit.k, kNorms, 1, K);
     this.#load(unit.v, undefined, 1, V);
-    roundedProducts(Q, K, L, L, D, S, order.chunk);
+    this.products.rounded(Q, K, L, L, D, S, order.chunk);
     for (let ij = 0; ij < L * L; ij++) {
       let s = S[ij] as number;
       if (!order.isScaleFirst) s = r(factor * s);
@@ -83,7 +91,7 @@ export class RoundedUnit {
     this.#softmax();
     this.#toOperand(this.#P, this.#operand);
     transposeInto(V, L, D, this.#transposed);
-    roundedProducts(this.#operand, this.#transposed, L, D, L, this.o, order.chunk);
+    this.products.rounded(this.#operand, this.#transposed, L, D, L, this.o, order.chunk);
     if (order.isNormalisedLast) this.#normaliseOutput();
     this.#store(this.o);
     if (unit.dO) this.#backward(unit, unit.dO, factor, qNorms, kNorms);
@@ -102,15 +110,15 @@ export class RoundedUnit {
     if (order.isNormalisedLast) {
       for (let ij = 0; ij < L * L; ij++) {
         const lse = this.lse[Math.floor(ij / L)] as number;
-        P[ij] = lse === Number.NEGATIVE_INFINITY ? 0 : Math.exp(r((this.#S[ij] as number) - lse));
+        P[ij] = lse === Number.NEGATIVE_INFINITY ? 0 : exp(r((this.#S[ij] as number) - lse));
       }
       this.#toOperand(P, operand);
     }
     transposeInto(operand, L, L, this.#square);
     transposeInto(G, L, D, transposed);
-    roundedProducts(this.#square, transposed, L, D, L, dV, order.chunk);
+    this.products.rounded(this.#square, transposed, L, D, L, dV, order.chunk);
     this.#store(dV);
-    roundedProducts(G, this.#v, L, L, D, dS, order.chunk);
+    this.products.rounded(G, this.#v, L, L, D, dS, order.chunk);
     this.#rowSums(P, G);
     for (let ij = 0; ij < L * L; ij++) {
       dS[ij] = (P[ij] as number) * r((dS[ij] as number) - (this.#delta[Math.floor(ij / L)] as number));
@@ -120,11 +128,11 @@ export class RoundedUnit {
     for (let ij = 0; ij < L * L; ij++) operand[ij] = before * (dS[ij] as number);
     if (this.rounding.operandFormat) roundInPlace(this.rounding.operandFormat, operand);
     transposeInto(this.#k, L, D, transposed);
-    roundedProducts(operand, transposed, L, D, L, dQ, order.chunk);
+    this.products.rounded(operand, transposed, L, D, L, dQ, order.chunk);
     if (order.isScaleFirst) for (let at = 0; at < L * D; at++) dQ[at] = factor * (dQ[at] as number);
     transposeInto(operand, L, L, this.#square);
     transposeInto(this.#q, L, D, transposed);
-    roundedProducts(this.#square, transposed, L, D, L, dK, order.chunk);
+    this.products.rounded(this.#square, transposed, L, D, L, dK, order.chunk);
     if (qNorms && kNorms) {
       this.dLogitScale = hasLogitGradient(unit.logitScale) ? this.#logitGradient(order.isScaleFirst ? factor : 1) : 0;
       normaliseBackward(unit.q, qNorms, dQ, D);
@@ -171,7 +179,7 @@ export class RoundedUnit {
       for (let j = i * L; j < (i + 1) * L; j++) max = Math.max(max, S[j] as number);
       let sum = r(0);
       for (let j = i * L; j < (i + 1) * L; j++) {
-        const e = max === Number.NEGATIVE_INFINITY ? 0 : r(Math.exp(r((S[j] as number) - max)));
+        const e = max === Number.NEGATIVE_INFINITY ? 0 : exp(r((S[j] as number) - max));
         P[j] = e;
         sum = r(sum + e);
       }

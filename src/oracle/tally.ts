@@ -155,7 +155,10 @@ export class Tallier {
       this.#columns.noise.fill(0),
       this.#columns.largest.fill(0),
     ];
-    let plain = tally.plain;
+    const { precision } = this.storage;
+    let { plain, exact, maxRelError, maxUlpError } = tally;
+    // Of relative errors that cannot be the largest in units in the last place.
+    let bound = maxUlpError * 2 ** -precision;
     const unit = { error: 0, naive: 0, noise: 0, largest: 0 };
     let [count, sumError, sumNaive, sumTruth, sumTruth2, sumActual, sumActual2, sumProduct] = [0, 0, 0, 0, 0, 0, 0, 0];
     for (let i = 0; i < n; i++) {
@@ -182,7 +185,7 @@ export class Tallier {
         // NaN where a number is expected.
         if (!(error < Number.POSITIVE_INFINITY)) error = Number.POSITIVE_INFINITY;
         const magnitude = Math.abs(t);
-        if (error === 0) tally.exact++;
+        if (error === 0) exact++;
         else {
           single[0] = error;
           const bin = (singleBits[0] as number) >>> BIN_SHIFT;
@@ -192,9 +195,10 @@ export class Tallier {
           if (error > (errors[d] as number)) errors[d] = error;
           if (error > tally.error || tally.worst < 0) this.#setWorst(tally, part.at + at, error, a, t);
           const relative = error / magnitude;
-          if (relative > tally.maxRelError) tally.maxRelError = relative;
-          if (relative * 2 ** this.storage.precision > tally.maxUlpError) {
-            tally.maxUlpError = Math.max(tally.maxUlpError, error / ulp(t, this.storage));
+          if (relative > maxRelError) maxRelError = relative;
+          if (relative > bound) {
+            maxUlpError = Math.max(maxUlpError, error / ulp(t, this.storage));
+            bound = maxUlpError * 2 ** -precision;
           }
         }
         if (own > plain) plain = own;
@@ -238,7 +242,7 @@ export class Tallier {
     ] as const) {
       raise(tally.slices[axis], index, unit.error, unit.naive, unit.noise, unit.largest);
     }
-    tally.plain = plain;
+    Object.assign(tally, { plain, exact, maxRelError, maxUlpError });
     tally.naive = Math.max(tally.naive, unit.naive);
     tally.noise = Math.max(tally.noise, unit.noise);
     tally.largest = Math.max(tally.largest, unit.largest);

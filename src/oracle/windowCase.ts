@@ -13,6 +13,7 @@ import {
   type WindowTensor,
 } from './judgeWindows.js';
 import { type Precision, ROUNDINGS } from './precision.js';
+import type { Products } from './products.js';
 import { makeTally, Tallier } from './tally.js';
 import { type FloatTensor, readAll, type TensorSource } from './tensorSource.js';
 import { partOf, type Verdict, verdictOf } from './verdict.js';
@@ -24,6 +25,8 @@ const STRETCH = 64;
 export interface Judging {
   readonly dtype: Precision;
   readonly allowed?: Allowed | undefined;
+  /** What multiplies matrices; TypeScript by default. */
+  readonly products?: Products | undefined;
 }
 
 /** A case that is judged stretch by stretch, by one thread or several. */
@@ -59,7 +62,7 @@ const GRADIENTS: readonly string[] = ['dQ', 'dK', 'dV', 'dBias', 'dLogitScale'];
  * @throws TypeError for what is no tensor, or no dO beside a gradient; RangeError for sizes that disagree.
  */
 export function windowCase({ inputs, scale, actuals }: WindowCaseTensors, judging: Judging): JudgedCase {
-  const { dtype, allowed } = judging;
+  const { dtype, allowed, products } = judging;
   const withGradients = GRADIENTS.some((name) => actuals[name]);
   const args = checkedInputs(inputs, scale, withGradients);
   const { B, H, L, D } = args.shape;
@@ -92,6 +95,7 @@ export function windowCase({ inputs, scale, actuals }: WindowCaseTensors, judgin
         total: B,
         dtype,
         allowed,
+        products,
         actuals: Object.fromEntries(names.map((name) => [name, (actuals[name] as TensorSource).read(first, count)])),
       }),
     windowsBefore: (first) => first,
