@@ -1,6 +1,17 @@
 /** The program of a worker thread; the build makes a text of it that `startWorker` hands to the host. */
 import type { KernelFunction } from './kernelModule.js';
-import { AWAITED, controlLength, endedOf, type Parts, runNextPart, SLOT_LENGTH, STOPPING, WAKE } from './parts.js';
+import {
+  AWAITED,
+  controlLength,
+  ENDED,
+  type Parts,
+  READY,
+  runNextPart,
+  SLOT_LENGTH,
+  STOPPING,
+  stateOf,
+  WAKE,
+} from './parts.js';
 
 /** What a worker is told at its start. */
 export interface WorkerStart {
@@ -39,13 +50,14 @@ async function serve(port: Port, start: WorkerStart): Promise<void> {
     const exports: Record<string, unknown> = Object.assign({}, ...instances.map((instance) => instance.exports));
     const slots = new Int32Array(memory.buffer, start.slots, SLOT_LENGTH * places);
     const kernels = start.kernels.map((name) => exports[name] as KernelFunction);
+    Atomics.store(control, stateOf(thread), READY);
     port.postMessage('ready');
     runParts(port, { control, threads, queueLength, slots, kernels, thread });
   } catch (error) {
     // A host may keep a rejection, and a web worker a trap, to itself.
     port.postMessage({ failure: String(error) });
   } finally {
-    Atomics.store(control, endedOf(thread), 1);
+    Atomics.store(control, stateOf(thread), ENDED);
     port.close?.();
   }
 }

@@ -3,6 +3,9 @@ import { isEdgeFunction } from '../tensor/host.js';
 /** How long the caller's thread computes before the host's other tasks run, milliseconds. */
 const TURN = 10;
 
+/** How long it waits for the message that ends a turn, milliseconds. */
+const LATEST = 100;
+
 /** The time that a call has had since the host's other tasks ran. */
 export class Turn {
   #start = performance.now();
@@ -37,10 +40,14 @@ function nextTask(): Promise<void> {
     if (typeof setImmediate === 'function') setImmediate(resolve);
     else {
       const { port1, port2 } = new MessageChannel();
-      port1.onmessage = () => {
+      const end = () => {
+        clearTimeout(timer);
         port1.close();
         resolve();
       };
+      // A host may lose the message, as Firefox does in workers within workers.
+      const timer = setTimeout(end, LATEST);
+      port1.onmessage = end;
       port2.postMessage(undefined);
     }
   });

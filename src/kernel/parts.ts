@@ -6,7 +6,7 @@ import type { KernelFunction } from './kernelModule.js';
  * part, with scratch of its own, and marks the place as done. Counts wrap around at 2³², which the queue's length divides.
  */
 export interface Parts {
-  /** The words below, then for each thread whether it has ended, the queue's places, and for each place whether its part is done. */
+  /** The words below, then for each thread its state, the queue's places, and for each place whether its part is done. */
   readonly control: Int32Array;
   readonly threads: number;
   readonly queueLength: number;
@@ -25,27 +25,30 @@ export const AWAITED = 2;
 export const STOPPING = 3;
 /** Counts what workers should wake up for. */
 export const WAKE = 4;
-/** 1 at this place + a thread's number once the thread will not touch the memory again. */
-const ENDED = 5;
+const STATES = 5;
+/** State of a thread that is ready for parts, and of one that will not touch the memory again; 0 before. */
+export const READY = 1;
+export const ENDED = 2;
 export const SLOT_LENGTH = 4;
 
 /** Numbers of `Parts.control`. */
 export function controlLength(threads: number, queueLength: number, places: number): number {
-  return ENDED + threads + queueLength + places;
+  return STATES + threads + queueLength + places;
 }
 
-export function endedOf(thread: number): number {
-  return ENDED + thread;
+/** Where a thread says what its state is. */
+export function stateOf(thread: number): number {
+  return STATES + thread;
 }
 
 /** Where the queue holds entry number `count`. */
 export function queueEntry({ threads, queueLength }: Pick<Parts, 'threads' | 'queueLength'>, count: number): number {
-  return ENDED + threads + (count & (queueLength - 1));
+  return STATES + threads + (count & (queueLength - 1));
 }
 
 /** Where it says whether the part in a place is done. */
 export function doneOf({ threads, queueLength }: Pick<Parts, 'threads' | 'queueLength'>, place: number): number {
-  return ENDED + threads + queueLength + place;
+  return STATES + threads + queueLength + place;
 }
 
 /** Claims a part and runs it; false where all that are published are claimed. */

@@ -9,13 +9,15 @@ import {
   CLAIMED,
   controlLength,
   doneOf,
-  endedOf,
+  ENDED,
   type Parts,
   PUBLISHED,
   queueEntry,
+  READY,
   runNextPart,
   SLOT_LENGTH,
   STOPPING,
+  stateOf,
   WAKE,
 } from './parts.js';
 import type { KernelName } from './schema.js';
@@ -29,6 +31,8 @@ const PLACES = 2 + QUEUED;
 const PATIENCE = 0.5;
 /** How long a part may take before the worker that claimed it counts as lost, milliseconds: hosts need not say that one ended. */
 const LOST = 60_000;
+/** How long it waits for a message before it looks at the memory instead, milliseconds: a host may lose one. */
+const LOOK_UP = 100;
 /** How long workers have to end, milliseconds; the largest part takes far less. */
 const TIME_TO_END = 10_000;
 /** Between two looks at whether they ended, milliseconds. */
@@ -90,7 +94,6 @@ export class WorkerPool {
     const { modules, names } = this.kernels();
     this.#failure = undefined;
     control.fill(0);
-    let ready = 0;
     for (let thread = 1; thread < threads; thread++) {
       const start: WorkerStart = {
         modules,
@@ -111,7 +114,6 @@ export class WorkerPool {
       };
       const host = startWorker(start, {
         onMessage: (message) => {
-          if (message === 'ready') ready++;
           if (typeof message === 'object') fail(new Error(`a worker thread failed: ${message.failure}`));
           this.#wake?.();
         },
@@ -123,7 +125,9 @@ export class WorkerPool {
       const worker: PoolWorker = { host, thread, hasEnded: false };
       this.#workers.push(worker);
     }
-    while (ready < threads - 1) await this.#message();
+    const isReady = ({ thread }: PoolWorker) => Atomics.load(control, stateOf(thread)) === READY;
+    const deadline = performance.now() + LOST;
+    while (!this.#workers.every(isReady)) await this.#message(deadline);
     for (const { host } of this.#workers) host.keepAlive(false);
   }
 
@@ -165,7 +169,7 @@ export class WorkerPool {
     Atomics.store(control, STOPPING, 1);
     Atomics.add(control, WAKE, 1);
     Atomics.notify(control, WAKE);
-    const isGone = ({ thread, hasEnded }: PoolWorker) => hasEnded || Atomics.load(control, endedOf(thread)) === 1;
+    const isGone = ({ thread, hasEnded }: PoolWorker) => hasEnded || Atomics.load(control, stateOf(thread)) === ENDED;
     const deadline = performance.now() + TIME_TO_END;
     while (!workers.every(isGone)) {
       if (performance.now() > deadline) {
@@ -225,9 +229,10 @@ export class WorkerPool {
         idle ||= now;
         if (now - idle < PATIENCE) continue;
         Atomics.store(control, AWAITED, 1);
-        if (!published.some(isDone)) await this.#message();
+        if (!published.some(isDone)) await this.#message(idle + LOST);
         Atomics.store(control, AWAITED, 0);
         turn.restart();
+        continue;
       }
       idle = 0;
     }
@@ -254,19 +259,22 @@ export class WorkerPool {
     Atomics.notify(control, WAKE, 1);
   }
 
-  /** Waits for a worker's next message; the host stays for it. @throws Error where a worker ended, or says nothing. */
-  async #message(): Promise<void> {
+  /**
+   * Waits for a worker's next message, or for so long that what it would say can be looked up; the host stays for it.
+   * @throws Error where a worker ended, or where it is later than `deadline`.
+   */
+  async #message(deadline: number): Promise<void> {
     for (const { host } of this.#workers) host.keepAlive(true);
     if (!this.#failure) {
       let timer: ReturnType<typeof setTimeout> | undefined;
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
-        timer = setTimeout(() => {
-          this.#failure ??= new Error(`a worker thread expected to answer within ${LOST / 1000} s, got nothing`);
-          resolve();
-        }, LOST);
+        timer = setTimeout(resolve, LOOK_UP);
       });
       clearTimeout(timer);
+      if (performance.now() > deadline) {
+        this.#failure ??= new Error(`a worker thread expected to answer within ${LOST / 1000} s, got nothing`);
+      }
     }
     for (const { host } of this.#workers) host.keepAlive(false);
     if (this.#failure) throw this.#failure;
