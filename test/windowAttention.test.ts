@@ -104,6 +104,38 @@ describe.each(BACKENDS)('forward on $title', (options) => {
     expect(rows.map((row) => row.some(Number.isNaN))).toEqual(rows.map((_, i) => i === 3));
   });
 
+  it('agrees in lse and o where P is scaled, so that its sum over huge values stays finite', async () => {
+    for (const L of [1, 2, 7, 13, 33]) {
+      const next = randomNumbers(L);
+      const dims = [1, 2, L, 5];
+      const args = { q: randomTensor(dims, next), k: randomTensor(dims, next), v: randomTensor(dims, next, 3e38) };
+      const { o, lse } = await attention.forward(args, { lse: true });
+      const truth = windowAttention(args);
+      expect(maxError(o, truth.o)).toBeLessThanOrEqual(2e-6 * 3e38);
+      expect(maxError(lse ?? o, truth.lse)).toBeLessThanOrEqual(2e-6 * (1 + maxAbs(truth.lse)));
+    }
+  });
+
+  it('takes rows of any norm by their direction alone, times the logit factor', async () => {
+    for (const norm of [1e-18, 1e-6, 1, 1e18, 1e30]) {
+      const next = randomNumbers(8);
+      const dims = [1, 2, 9, 6];
+      const logitScale = float32Tensor([2], Float32Array.of(Math.log(3), Math.log(40)));
+      const args = {
+        q: randomTensor(dims, next, norm),
+        k: randomTensor(dims, next),
+        v: randomTensor(dims, next),
+        logitScale,
+      };
+      const { o, lse } = await attention.forward(args, { lse: true });
+      const swapped = await attention.forward({ ...args, q: args.k, k: args.q });
+      const truth = windowAttention(args);
+      expect(maxError(o, truth.o), `norm ${norm}`).toBeLessThanOrEqual(2e-5);
+      expect(maxError(lse ?? o, truth.lse), `norm ${norm}`).toBeLessThanOrEqual(4e-5);
+      expect(maxError(swapped.o, windowAttention({ ...args, q: args.k, k: args.q }).o)).toBeLessThanOrEqual(2e-5);
+    }
+  });
+
   it('gives equal keys equal scores, wherever they stand among the tiles', async () => {
     const next = randomNumbers(6);
     for (const [L, D] of [

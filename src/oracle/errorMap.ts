@@ -1,4 +1,4 @@
-import { checkDims, checkTensor } from '../tensor/check.js';
+import { checkDims, checkTensor, describe, message } from '../tensor/check.js';
 import { type TensorLike, toFloat64 } from '../tensor/tensor.js';
 import { absoluteError } from './compare.js';
 
@@ -14,7 +14,8 @@ const DECADES = 4;
  * A picture of an output's errors `[B, H, L, D]` against the tolerance: one map of windows × heads and one of rows ×
  * columns, each cell the largest error over the other axes. White is no error, blue within the tolerance, the darker the
  * nearer, red beyond it. `axes` names those of another tensor of four, such as an image's. Returns SVG.
- * @throws TypeError for what is no float tensor; RangeError for dims that differ or are not four.
+ * @throws TypeError for what is no float tensor, no number ≥ 0 or not four names; RangeError for dims that differ or are
+ * not four.
  */
 export function errorMap(
   actual: TensorLike,
@@ -24,12 +25,19 @@ export function errorMap(
 ): string {
   const e = checkDims('expected', expected, '[B, H, L, D]', [undefined, undefined, undefined, undefined]);
   const a = checkDims('actual', checkTensor('actual', actual), '[B, H, L, D]', e.dims);
+  if (typeof tolerance !== 'number' || !(tolerance >= 0)) {
+    throw new TypeError(message('tolerance', 'a number ≥ 0', describe(tolerance)));
+  }
+  if (!Array.isArray(axes) || axes.length !== 4 || !axes.every((axis) => typeof axis === 'string')) {
+    throw new TypeError(message('axes', 'four names', describe(axes)));
+  }
   const [B, H, L, D] = e.dims as [number, number, number, number];
   const [actuals, expecteds] = [toFloat64(a), toFloat64(e)];
   const windows = new Grid(axes[1], H, axes[0], B);
   const rows = new Grid(axes[3], D, axes[2], L);
   actuals.forEach((x, at) => {
-    const error = absoluteError(x, expecteds[at] as number) / tolerance;
+    // No error is none, of a tolerance of 0 too.
+    const error = absoluteError(x, expecteds[at] as number) / (tolerance || Number.MIN_VALUE);
     const row = Math.floor(at / D);
     windows.add(Math.floor(row / L) % H, Math.floor(row / (L * H)), error);
     rows.add(at % D, row % L, error);

@@ -1,3 +1,4 @@
+import { checkObject } from '../tensor/check.js';
 import type { TensorLike } from '../tensor/tensor.js';
 import { type CaseActuals, type CaseInputs, checkCase } from './checkCase.js';
 import { diagnose } from './diagnose.js';
@@ -31,6 +32,7 @@ export function toMatchWindowAttention(
   inputs: CaseInputs,
   options: MatcherOptions = {},
 ): MatcherResult {
+  checkObject('received', received);
   const actuals: CaseActuals = 'data' in received ? { o: received } : received;
   const { pass, dtype, tensors } = checkCase(inputs, actuals, options);
   return {

@@ -1,4 +1,4 @@
-import { checkInteger, checkOneOf, describe, message } from '../tensor/check.js';
+import { checkInteger, checkObject, checkOneOf, describe, message } from '../tensor/check.js';
 import { numberToBfloat16, numberToFloat16 } from '../tensor/half.js';
 import { float32Tensor, product, type Tensor } from '../tensor/tensor.js';
 
@@ -48,7 +48,7 @@ export type Vectors<O extends VectorOptions = VectorOptions> = { readonly [K in 
  * @throws RangeError for sizes below 1 or an nW that does not divide B; TypeError for an option of a wrong type.
  */
 export function makeVectors<const O extends VectorOptions>(options: O): Vectors<O> {
-  const { shape, bias = false, cosine = false, backward = false } = options;
+  const { shape, bias = false, cosine = false, backward = false } = checkObject('options', options) as unknown as O;
   if (!Array.isArray(shape) || shape.length !== 4) {
     throw new TypeError(message('shape', '[B, H, L, D]', describe(shape)));
   }

@@ -23,8 +23,9 @@ const MAX_PIXELS = 2 ** 26;
 export function preprocess(
   image: RawImage,
   preprocessor: Preprocessor,
-  { square = false }: PreprocessOptions = {},
+  options: PreprocessOptions = {},
 ): Tensor<Float32Array> {
+  const { square = false } = checkObject('options', options) as PreprocessOptions;
   const { numChannels, targetSize, resample, crop, values } = preprocessor;
   if (numChannels !== 1 && numChannels !== 3) {
     throw new RangeError(message('image', 'a model of 1 or 3 channels', `a model of ${numChannels}`));

@@ -2,7 +2,7 @@ import { type ByteSource, readToEnd } from '../safetensors/byteSource.js';
 import { readSafetensors } from '../safetensors/readSafetensors.js';
 import { openSafetensors, type SafetensorsStream } from '../safetensors/safetensorsStream.js';
 import { type AbortSignalLike, throwIfAborted } from '../tensor/abortSignal.js';
-import { describe, message, tagOf } from '../tensor/check.js';
+import { checkObject, describe, message, tagOf } from '../tensor/check.js';
 import type { HostCache, HostFetch, HostUrl } from '../tensor/hostTypes.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { SwinConfig } from './config.js';
@@ -76,6 +76,7 @@ const FILE_NAME = /^[\p{L}\p{N}_][\p{L}\p{N}_.\- ]*$/u;
  * status, for a file that cannot be read; the signal's reason.
  */
 export async function loadPretrained(source: PretrainedSource, options: LoadOptions = {}): Promise<Pretrained> {
+  checkObject('options', options);
   const loading = load(source, options);
   try {
     return await abortable(loading, options.signal);

@@ -1,4 +1,4 @@
-import { checkTensor } from '../tensor/check.js';
+import { checkObject, checkTensor } from '../tensor/check.js';
 import { product, type TensorLike, toFloat32 } from '../tensor/tensor.js';
 import { checkFiniteWeight } from './finiteWeights.js';
 import type { LinearWeight } from './linearWeight.js';
@@ -14,7 +14,7 @@ export class StateDict {
   readonly #left: Set<string>;
 
   constructor(private readonly tensors: Readonly<Record<string, TensorLike>>) {
-    this.names = Object.keys(tensors);
+    this.names = Object.keys(checkObject('tensors', tensors));
     this.#left = new Set(this.names);
   }
 

@@ -1,5 +1,6 @@
 import type { WindowAttention } from '../attention/interface.js';
 import type { CallOptions } from '../tensor/abortSignal.js';
+import { checkObject } from '../tensor/check.js';
 import type { Tensor, TensorLike } from '../tensor/tensor.js';
 import type { SwinConfig } from './config.js';
 import { LoadedSwin, type SwinOptions } from './loadedSwin.js';
@@ -45,6 +46,7 @@ export class SwinBackbone {
     config: SwinConfig | TimmConfig,
     options: SwinBackboneOptions = {},
   ): Promise<SwinBackbone> {
+    checkObject('options', options);
     return new this(await LoadedSwin.create(tensors, config, { outFeatures: options.outFeatures }, options));
   }
 

@@ -1,0 +1,74 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { decodeImage } from '../src/image/index.js';
+import { createWindowAttention, type WindowAttention } from '../src/index.js';
+import * as oracle from '../src/oracle/index.js';
+import * as reference from '../src/reference/index.js';
+import { readSafetensors, writeSafetensors } from '../src/safetensors/index.js';
+import { SwinBackbone, SwinForImageClassification, SwinModel } from '../src/swin/index.js';
+import { smallSwin } from './support/smallSwin.js';
+
+const { tensors, config, pixels } = smallSwin();
+const OURS = /expected/;
+const models = { SwinForImageClassification, SwinModel, SwinBackbone };
+
+type AnyFunction = (...args: unknown[]) => unknown;
+
+const functions: [string, AnyFunction][] = [
+  ...Object.entries({ ...reference, ...oracle }).filter(([, value]) => typeof value === 'function'),
+  ...Object.entries({ readSafetensors, writeSafetensors, decodeImage, createWindowAttention }),
+  ...Object.entries(models).flatMap(([name, model]): [string, unknown][] => [
+    [`${name}.fromStateDict`, model.fromStateDict.bind(model as never)],
+    [`${name}.fromPretrained`, model.fromPretrained.bind(model as never)],
+  ]),
+] as never;
+
+describe.each(functions)('%s', (name, called) => {
+  it.each([
+    ['null', [null, null, null, null]],
+    ['numbers', [1, 2, 3, 4]],
+    ['texts', ['', 'a', 'b', 'c']],
+    ['nothing', []],
+  ])(`says what it expects, given %s`, async (what, args) => {
+    // An engine needs no options, and 1 is a window's size.
+    if (name === 'createWindowAttention' && what === 'nothing') return;
+    if (name === 'relativePositionIndex' && what === 'numbers') return;
+    const outcome = (async () => called(...args))();
+    // A directory that is not there is no fault of the arguments' types.
+    if (name.endsWith('fromPretrained') && what === 'texts') return expect(outcome).rejects.toThrow();
+    await expect(outcome).rejects.toThrow(OURS);
+    await expect(outcome).rejects.toSatisfy((error) => error instanceof TypeError || error instanceof RangeError);
+  });
+});
+
+describe('options that are null', () => {
+  let attention: WindowAttention;
+  beforeAll(async () => {
+    attention = await createWindowAttention();
+  });
+  afterAll(() => attention.dispose());
+
+  it.each(Object.entries(models))('are refused by name by %s', async (_, model) => {
+    const refused = /"options" expected an object, got null/;
+    await expect(model.fromStateDict(tensors, config, null as never)).rejects.toThrow(refused);
+    await expect(model.fromPretrained('models/swin-cifar10', null as never)).rejects.toThrow(refused);
+  });
+
+  it('are refused by name by the methods of a model', async () => {
+    const refused = /"options" expected an object, got null/;
+    const model = await SwinForImageClassification.fromStateDict(tensors, config, { attention });
+    const image = { data: new Uint8Array(16), width: 2, height: 2 };
+    await expect(model.forward(pixels, null as never)).rejects.toThrow(refused);
+    await expect(model.classify(image, null as never)).rejects.toThrow(refused);
+    expect(() => model.preprocess(image, null as never)).toThrow(refused);
+    await model.dispose();
+  });
+});
+
+it('errorMap refuses a tolerance that is none, names that are none, and draws no error of a tolerance of 0', () => {
+  const output = { data: new Float32Array(2), dims: [1, 1, 1, 2] };
+  for (const tolerance of [{}, undefined, '1', -1, Number.NaN])
+    expect(() => oracle.errorMap(output, output, tolerance as never)).toThrow(/"tolerance" expected a number ≥ 0/);
+  for (const axes of [null, ['a'], ['a', 'b', 'c', 4]])
+    expect(() => oracle.errorMap(output, output, 1, axes as never)).toThrow(/"axes" expected four names/);
+  expect(oracle.errorMap(output, output, 0)).toBe(oracle.errorMap(output, output, 1));
+});
