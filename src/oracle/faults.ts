@@ -65,7 +65,7 @@ export interface Fault {
   readonly dO?: Source;
   /** Index in the bias for `[0, h, i, j]`. */
   readonly bias?: At;
-  /** Index in the mask for `[b, 0, i, j]`, b of the whole batch. */
+  /** Index in the mask for `[b, h, i, j]`, b of the whole batch. */
   readonly mask?: At;
   readonly factor?: (right: number, h: number) => number;
   readonly biasFactor?: number;

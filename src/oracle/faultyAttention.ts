@@ -177,7 +177,7 @@ class Pass {
           if (at !== ZERO) s += biasFactor * (bias[at] ?? Number.NaN);
         }
         if (mask) {
-          const at = fault.mask ? fault.mask(b, 0, i, j) : ((b % nW) * L + i) * L + j;
+          const at = fault.mask ? fault.mask(b, h, i, j) : ((b % nW) * L + i) * L + j;
           if (at !== ZERO) s += maskFactor * (mask[at] ?? Number.NaN);
         }
         S[r * L + j] = scoreFactor === 1 ? s : scoreFactor * s;

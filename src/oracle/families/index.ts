@@ -1,5 +1,6 @@
 import type { Family, FaultContext, Variant } from '../faults.js';
 import { cosineGradients, logitScaleOfAll, logitScales, norms } from './cosine.js';
+import { deltaOfSomeRows } from './deltaRows.js';
 import { scoreFactors } from './factors.js';
 import {
   gradientProducts,
@@ -9,6 +10,7 @@ import {
   scoreGradientForms,
   sourcesInRecomputation,
 } from './gradients.js';
+import { addedInParts, keyBands, keysRepeated } from './keyParts.js';
 import { logSumExpForms } from './logSumExp.js';
 import { biasElsewhere, maskElsewhere, operandsElsewhere, operandsExchanged } from './operands.js';
 import { lowerTypes } from './precision.js';
@@ -28,7 +30,13 @@ const FORWARD: readonly Family[] = [
   onlineSoftmax,
   operandsElsewhere,
   lowerTypes,
+  keysRepeated,
+  addedInParts,
+  keyBands,
 ];
+
+/** Too many to be tried in the backward pass alone as well, or the same there. */
+const NOT_RECOMPUTED: readonly Family[] = [operandsElsewhere, lowerTypes, keyBands];
 
 /** What changes an output by little more than rounding. */
 const CLOSE: readonly Family[] = [
@@ -43,7 +51,14 @@ const CLOSE: readonly Family[] = [
 ];
 
 /** What a backward pass alone gets wrong. */
-const BACKWARD: readonly Family[] = [scoreGradientForms, gradientProducts, cosineGradients, headFactors, savedRows];
+const BACKWARD: readonly Family[] = [
+  scoreGradientForms,
+  gradientProducts,
+  cosineGradients,
+  headFactors,
+  savedRows,
+  deltaOfSomeRows,
+];
 
 /** Faults that leave an output near to the right one. */
 export function closeFaults(context: FaultContext): Variant[] {
@@ -55,7 +70,7 @@ export function knownFaults(context: FaultContext): Variant[] {
   const forward = FORWARD.flatMap((family) => family(context));
   if (!context.output.startsWith('d')) return [...logSumExpForms(context), ...forward];
   const sources = operandsElsewhere(context).filter(({ fault }) => Object.keys(fault).length === 1);
-  const rest = FORWARD.filter((family) => family !== operandsElsewhere && family !== lowerTypes);
+  const rest = FORWARD.filter((family) => !NOT_RECOMPUTED.includes(family));
   return [
     ...BACKWARD.flatMap((family) => family(context)),
     ...forward,

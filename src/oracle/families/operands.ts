@@ -201,6 +201,17 @@ export function maskElsewhere({ problem }: FaultContext): Variant[] {
                   'a window and head adds the mask of their common number',
                   (b, h, i, j) => right((b * H + h) % nW, i, j),
                 ),
+                variant('mask_of_head', 'a head adds the mask of the window of its number', (_, h, i, j) =>
+                  right(h % nW, i, j),
+                ),
+                variant('mask_of_head', 'a window and head adds the mask of the sum of their numbers', (b, h, i, j) =>
+                  right((b + h) % nW, i, j),
+                ),
+                variant(
+                  'mask_by_window_and_head',
+                  'a window and head adds the mask of their common number, counted through the windows of each head',
+                  (b, h, i, j) => right((h * B + b) % nW, i, j),
+                ),
               ]
             : []),
         ]
