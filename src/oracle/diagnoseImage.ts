@@ -57,7 +57,7 @@ export function diagnoseImage(inputs: ImageCaseInputs, actuals: ImageCaseActuals
     if (actual.length === 0) throw new RangeError(`"${argument}" expected elements, got B = 0`);
     const { squares, size } = apart(actual, truth.data);
     const residual = Math.sqrt(squares) / (Math.sqrt(size) || 1);
-    const { where, inside } = placesOf(inputs, name, actual, truth.data);
+    const { where, inside, wrong } = placesOf(inputs, name, actual, truth.data);
     const placed = where && { where };
     const plain: Hypothesis =
       residual <= ROUNDING && !where
@@ -76,7 +76,7 @@ export function diagnoseImage(inputs: ImageCaseInputs, actuals: ImageCaseActuals
       diagnoses[name] = [plain];
       continue;
     }
-    const filled = constant(actual);
+    const filled = constant(actual) ?? unstored(name, actual, truth.data, wrong, placed);
     if (filled) {
       diagnoses[name] = [filled, plain];
       continue;
@@ -104,14 +104,16 @@ export function diagnoseImage(inputs: ImageCaseInputs, actuals: ImageCaseActuals
 }
 
 function apart(actual: Float64Array, truth: Float64Array): { squares: number; size: number } {
-  let [squares, size] = [0, 0];
+  let [squares, size, right] = [0, 0, 0];
   for (let at = 0; at < truth.length; at++) {
     const [x, t] = [actual[at] as number, truth[at] as number];
     if (Number.isNaN(t)) continue;
     squares += errorOf(x, t) ** 2;
     if (Number.isFinite(x)) size += x * x;
+    if (Number.isFinite(t)) right += t * t;
   }
-  return { squares, size };
+  // Outputs that are zeros have no size of their own.
+  return { squares, size: size > 1e-12 * right ? size : right };
 }
 
 function constant(actual: Float64Array): Hypothesis | undefined {
@@ -126,13 +128,25 @@ function constant(actual: Float64Array): Hypothesis | undefined {
   return { name, explanation: `${text}: was the kernel launched, is the output the right buffer?`, residual: 0 };
 }
 
+/** Zeros wherever the output is wrong. */
+function unstored(
+  name: ImageOutputName,
+  actual: Float64Array,
+  truth: Float64Array,
+  wrong: readonly number[],
+  placed: { readonly where?: WrongPlaces } | undefined,
+): Hypothesis | undefined {
+  if (!wrong.every((at) => actual[at] === 0) || !wrong.some((at) => truth[at] !== 0)) return undefined;
+  return { name: 'not_stored', explanation: `${name} holds zeros: nothing was stored there`, residual: 0, ...placed };
+}
+
 /** Images, rows, columns, channels and windows that are wrong, and the share of the error there. */
 function placesOf(
   inputs: ImageCaseInputs,
   name: ImageOutputName,
   actual: Float64Array,
   truth: Float64Array,
-): { readonly where: WrongPlaces | undefined; readonly inside: number } {
+): { readonly where: WrongPlaces | undefined; readonly inside: number; readonly wrong: readonly number[] } {
   const { B, Himg, Wimg, C, numHeads, grid } = checkShiftedWindowArgs(withoutGradient(inputs));
   const isSum = name !== 'o' && name !== 'dQkv';
   const width = name === 'o' ? C : 3 * C;
@@ -150,7 +164,7 @@ function placesOf(
   );
   const inside = Math.sqrt(squares) / (Math.sqrt(size) || 1);
   const { windows: images, heads: rows, rows: columns, columns: channels } = located.where ?? {};
-  if (isSum) return { where: located.where, inside };
+  if (isSum) return { where: located.where, inside, wrong };
   const windows = tokens?.where && wrongWindows(inputs, tokens.units);
   const where: WrongPlaces = {
     ...(images && { images }),
@@ -159,7 +173,7 @@ function placesOf(
     ...(columns && { columns }),
     ...(channels && { channels }),
   };
-  return { where: Object.keys(where).length > 0 ? where : undefined, inside };
+  return { where: Object.keys(where).length > 0 ? where : undefined, inside, wrong };
 }
 
 /** Windows of an image that wrong tokens lie in; undefined where every one has some. */

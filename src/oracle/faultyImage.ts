@@ -9,16 +9,21 @@ import {
   OUTSIDE,
   PADDED,
   type Placed,
+  ZEROS,
 } from './imageFault.js';
 import { type Layout, layoutOf } from './imageLayout.js';
 import { range } from './search.js';
 
 const RIGHT: Geometry = {};
+const OPERANDS: readonly Placed[] = ['q', 'k', 'v', 'dO'];
+/** Numbers that may be kept at most. */
+const MOST_KEPT = 4e6;
 
 /** A kernel over images with any fault, in float64; only what some tokens of its output need. */
 export class FaultyImage {
   readonly #layouts = new WeakMap<object, Layout>();
   readonly #stores = new WeakMap<object, Int32Array>();
+  readonly #right = new Map<number, FaultyProblem>();
   readonly #rightChannels: Int32Array;
   readonly #rightMask: ((u: number) => Float64Array) | undefined;
 
@@ -49,12 +54,16 @@ export class FaultyImage {
         const own = units.get(u) ?? this.#unit(fault, u, output === 'dQkv');
         units.set(u, own);
         const isWhole = name === 'dK' || name === 'dV';
-        const rows = isWhole ? range(L) : list.map(([, row]) => row);
+        const { storedRows } = fault;
+        const needsAll = isWhole || storedRows !== undefined;
+        const rows = needsAll ? range(L) : list.map(([, row]) => row);
         const kernel = new FaultyAttention(own, rows);
+        const results = range(H).map((h) => kernel.run(fault.window ?? {}, name, 0, h));
         for (let h = 0; h < H; h++) {
-          const values = kernel.run(fault.window ?? {}, name, 0, h);
           for (const [at, [n, row]] of list.entries()) {
-            const line = (isWhole ? row : at) * D;
+            const from = storedRows ? storedRows(h, row) : h * L + (needsAll ? row : at);
+            const values = results[Math.floor(from / L)] as Float64Array;
+            const line = (from % L) * D;
             for (let d = 0; d < D; d++) {
               const channel = channels[(part * H + h) * D + d] as number;
               result[n * parts.length * C + channel] = values[line + d] as number;
@@ -85,8 +94,21 @@ export class FaultyImage {
     return result;
   }
 
-  /** Window u of the batch as a problem of its own. */
+  /** Window u of the batch as a problem of its own; its right operands are kept from one fault to the next. */
   #unit(fault: ImageFault, u: number, isBackward: boolean): FaultyProblem {
+    const { places, channels, outputChannels, padding, grid, readRows } = fault;
+    const isRight =
+      !(channels || outputChannels || padding || grid || readRows) &&
+      !OPERANDS.some((name) => places?.[name] !== undefined);
+    const known = isRight ? this.#right.get(u) : undefined;
+    const mask = fault.mask ? fault.mask(u) : this.#rightMask?.(u);
+    if (known && (known.dO || !isBackward)) return { ...known, mask, nW: mask ? 1 : 0 };
+    const own = this.#gathered(fault, u, isBackward, mask);
+    if (isRight && (this.#right.size + 1) * own.q.length * 4 <= MOST_KEPT) this.#right.set(u, own);
+    return own;
+  }
+
+  #gathered(fault: ImageFault, u: number, isBackward: boolean, mask: Float64Array | undefined): FaultyProblem {
     const { H, L, D, qkv, dO, bias, scale, logitScale, factors, C } = this.problem;
     const padding = fault.padding ?? this.problem.padding;
     const channels = fault.channels ?? this.#rightChannels;
@@ -100,14 +122,18 @@ export class FaultyImage {
     ) => {
       const layout = this.#layoutOf(fault.places?.[name], fault.grid);
       const X = new Float64Array(H * L * D);
+      const { readRows } = name === 'dO' ? {} : fault;
       for (let l = 0; l < L; l++) {
-        const token = layout(u, l);
         for (let h = 0; h < H; h++) {
+          const row = readRows ? readRows(part, h, l) : l * 3 * H + part * H + h;
+          const token = layout(u, Math.floor(row / (3 * H)));
+          const first = (row % (3 * H)) * D;
           for (let d = 0; d < D; d++) {
-            const channel = map[(part * H + h) * D + d] as number;
+            const channel = map[first + d] as number;
             const at = (h * L + l) * D + d;
             if (token === OUTSIDE) X[at] = Number.NaN;
-            else X[at] = (token === PADDED ? pad[channel] : data[token * width + channel]) as number;
+            else if (token !== ZEROS)
+              X[at] = (token === PADDED ? pad[channel] : data[token * width + channel]) as number;
           }
         }
       }
@@ -116,7 +142,6 @@ export class FaultyImage {
     const [q, k, v] = (['q', 'k', 'v'] as const).map((name, part) => gather(name, qkv, 3 * C, padding, part, channels));
     const nothing = new Float64Array(C);
     const outputChannels = fault.outputChannels ?? this.#rightChannels;
-    const mask = fault.mask ? fault.mask(u) : this.#rightMask?.(u);
     return {
       B: 1,
       H,

@@ -8,6 +8,8 @@ import type { ImageOutputName } from './imageCase.js';
 export const PADDED = -1;
 /** A token outside the batch, whose memory may hold anything. */
 export const OUTSIDE = -2;
+/** A token that is zeros. */
+export const ZEROS = -3;
 
 /** How windows lie in an image; what is absent is as it should be. */
 export interface Geometry {
@@ -16,8 +18,10 @@ export interface Geometry {
   readonly rollBeforePadding?: boolean;
   /** Padding above and to the left of the image. */
   readonly origin?: readonly [number, number];
-  /** What stands for a token beyond the image: the nearest, the mirrored or the one of the other side. */
-  readonly beyond?: 'nearest' | 'mirrored' | 'wrapped';
+  /** What stands for a token beyond the image: the nearest, the mirrored (without or with the last) or the one of the other side. */
+  readonly beyond?: 'nearest' | 'mirrored' | 'symmetric' | 'wrapped';
+  /** Zeros move in where the shift would wrap round. */
+  readonly isShiftOpen?: true;
   /** y · paddedWidth + x, before the shift, of every token of every window `[nW, L]`. */
   readonly partition?: () => Int32Array;
   /** The window of the batch that stands for window u, below 0 for none. */
@@ -42,6 +46,10 @@ export interface ImageFault {
   readonly channels?: Int32Array;
   readonly outputChannels?: Int32Array;
   readonly gradientChannels?: Int32Array;
+  /** Row l · 3H + part · H + h of D channels of a window that is read for q, k or v (0, 1, 2) of head h and token l. */
+  readonly readRows?: (part: number, h: number, l: number) => number;
+  /** h · L + l of the result that is stored as head h of token l. */
+  readonly storedRows?: (h: number, l: number) => number;
   /** q|k|v of a padded token. */
   readonly padding?: Float64Array;
   /** Mask `[L, L]` of window u of the batch, undefined for none. */

@@ -1,6 +1,6 @@
-import { type Geometry, type ImageProblem, type OtherGrid, OUTSIDE, PADDED } from './imageFault.js';
+import { type Geometry, type ImageProblem, type OtherGrid, OUTSIDE, PADDED, ZEROS } from './imageFault.js';
 
-/** Token b · Himg · Wimg + y · Wimg + x of token l of window u of the batch, or `PADDED`, or `OUTSIDE`. */
+/** Token b · Himg · Wimg + y · Wimg + x of token l of window u of the batch, or `PADDED`, `OUTSIDE`, `ZEROS`. */
 export type Layout = (u: number, l: number) => number;
 
 export function layoutOf(problem: ImageProblem, geometry: Geometry, other: OtherGrid | undefined): Layout {
@@ -27,6 +27,7 @@ function tableOf(problem: ImageProblem, geometry: Geometry, grid: OtherGrid): In
   const rollsFirst = geometry.rollBeforePadding ?? problem.grid.rollBeforePadding;
   const { beyond } = geometry;
   const along = (at: number, shift: number, before: number, size: number, padded: number) => {
+    if (geometry.isShiftOpen && (at + shift < 0 || at + shift >= (rollsFirst ? size : padded))) return ZEROS;
     const place = (rollsFirst ? at : modulo(at + shift, padded)) - before;
     const inside = within(place, size, beyond);
     return inside >= 0 && rollsFirst ? modulo(inside + shift, size) : inside;
@@ -36,6 +37,7 @@ function tableOf(problem: ImageProblem, geometry: Geometry, grid: OtherGrid): In
     if (at < 0) return at;
     const y = along(Math.floor(at / paddedWidth), sy, top, Himg, paddedHeight);
     const x = along(at % paddedWidth, sx, left, Wimg, paddedWidth);
+    if (y === ZEROS || x === ZEROS) return ZEROS;
     return y < 0 || x < 0 ? PADDED : y * Wimg + x;
   });
 }
@@ -44,8 +46,9 @@ function within(place: number, size: number, beyond: Geometry['beyond']): number
   if (place >= 0 && place < size) return place;
   if (beyond === 'nearest') return place < 0 ? 0 : size - 1;
   if (beyond === 'wrapped') return modulo(place, size);
-  if (beyond === 'mirrored') {
-    const mirrored = place < 0 ? -place : 2 * (size - 1) - place;
+  if (beyond === 'mirrored' || beyond === 'symmetric') {
+    const twice = beyond === 'symmetric' ? 1 : 0;
+    const mirrored = place < 0 ? -place - twice : 2 * (size - 1) - place + twice;
     return mirrored >= 0 && mirrored < size ? mirrored : PADDED;
   }
   return PADDED;

@@ -7,7 +7,7 @@ import { errorOf, locateErrors } from './locateErrors.js';
 import { range, type Score, spread, Tally } from './search.js';
 
 /** Tokens that all hypotheses are tried on. */
-const SCREENED = { wrong: 10, right: 2, rows: 3 };
+const SCREENED = { wrong: 6, right: 1, rows: 3 };
 const CONFIRMED = { wrong: 240, right: 60, rows: 12 };
 /** Multiplications that trying one fault on the tokens that confirm it may take, and all faults on those that screen them. */
 const CONFIRMING = 3e7;

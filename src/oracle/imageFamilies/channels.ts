@@ -129,6 +129,45 @@ export function channels(context: ImageContext): ImageVariant[] {
   return variants;
 }
 
+/** Heads and tokens of a window not exchanged by a transpose, but viewed anew. */
+export function reshapes({ problem, output }: ImageContext): ImageVariant[] {
+  const { H, L } = problem;
+  if (H === 1) return [];
+  const explanation = 'q, k and v of a window are viewed as [3, heads, tokens, features] without a permute';
+  const readRows = (part: number, h: number, l: number) => (part * H + h) * L + l;
+  const within = 'q, k and v of a window are viewed as [heads, tokens, features] without a transpose';
+  const inPart = (part: number, h: number, l: number) => {
+    const row = h * L + l;
+    return Math.floor(row / H) * 3 * H + part * H + (row % H);
+  };
+  const inputs: ImageVariant[] = [
+    { name: 'heads_not_transposed', explanation, fault: { readRows } },
+    { name: 'heads_not_transposed', explanation: within, fault: { readRows: inPart } },
+  ];
+  if (output !== 'o') return inputs;
+  const storedRows = (h: number, l: number) => l * H + h;
+  const viewed = 'the output of a window is viewed as [tokens, heads, features] without a transpose';
+  const transposed = 'the output of a window is transposed where it need not be';
+  return [
+    { name: 'heads_not_transposed_back', explanation: viewed, fault: { storedRows } },
+    {
+      name: 'heads_not_transposed',
+      explanation: `${within}, and so is the output`,
+      fault: { readRows: inPart, storedRows },
+    },
+    {
+      name: 'heads_transposed_twice',
+      explanation: transposed,
+      fault: {
+        storedRows: (h, l) => {
+          const row = h * L + l;
+          return (row % H) * L + Math.floor(row / H);
+        },
+      },
+    },
+  ];
+}
+
 function combinations(): string[][] {
   const all = PARTS.flatMap((a) => PARTS.flatMap((b) => PARTS.map((c) => [a, b, c])));
   return all.sort((a, b) => new Set(b).size - new Set(a).size);

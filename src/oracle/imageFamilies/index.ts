@@ -1,6 +1,6 @@
 import type { ImageContext, ImageFamily, ImageVariant } from '../imageFault.js';
 import { biases, sums } from './biases.js';
-import { channels } from './channels.js';
+import { channels, reshapes } from './channels.js';
 import { masks } from './masks.js';
 import { paddings } from './padding.js';
 import { exchanges, partitions } from './partitions.js';
@@ -13,6 +13,7 @@ const FAMILIES: readonly ImageFamily[] = [
   masks,
   shifts,
   channels,
+  reshapes,
   biases,
   partitions,
   exchanges,

@@ -30,6 +30,8 @@ function along(y: number, size: number, window: number, shift: number): number {
 interface MaskOptions {
   readonly value?: number;
   readonly isInverted?: boolean;
+  /** Masks only where the key's region comes after the query's, or before. */
+  readonly side?: 'after' | 'before';
   /** Window of the image whose mask window u of the batch takes; below 0 for none. */
   readonly windowOf?: (u: number) => number;
   readonly tokenOf?: (l: number) => number;
@@ -37,7 +39,7 @@ interface MaskOptions {
 
 function maskOf(problem: ImageProblem, region: Region, options: MaskOptions = {}): (u: number) => Float64Array {
   const { L, nW, grid } = problem;
-  const { value = MASKED, isInverted = false, windowOf = (u) => u % nW, tokenOf } = options;
+  const { value = MASKED, isInverted = false, side, windowOf = (u) => u % nW, tokenOf } = options;
   const regions = partitionOf(grid).map((at) => region(Math.floor(at / grid.paddedWidth), at % grid.paddedWidth));
   return (u) => {
     const mask = new Float64Array(L * L);
@@ -45,7 +47,11 @@ function maskOf(problem: ImageProblem, region: Region, options: MaskOptions = {}
     if (w < 0 || w >= nW) return mask;
     const own = Array.from({ length: L }, (_, l) => regions[w * L + (tokenOf ? tokenOf(l) : l)] as number);
     for (let i = 0; i < L; i++) {
-      for (let j = 0; j < L; j++) if ((own[i] !== own[j]) !== isInverted) mask[i * L + j] = value;
+      for (let j = 0; j < L; j++) {
+        const [query, key] = [own[i] as number, own[j] as number];
+        const isMasked = side === undefined ? query !== key : side === 'after' ? key > query : key < query;
+        if (isMasked !== isInverted) mask[i * L + j] = value;
+      }
     }
     return mask;
   };
@@ -131,8 +137,12 @@ export function masks({ problem }: ImageContext): ImageVariant[] {
       elsewhere('mask_of_last_image_only', 'no window but in the last image', (u) => (u >= (B - 1) * nW ? u % nW : -1));
       elsewhere('mask_of_first_image_missing', 'no window in the first image', (u) => (u < nW ? -1 : u % nW));
     }
-    for (const value of [Number.NEGATIVE_INFINITY, -1, -10, -5, -2, 1, 100, -MASKED / 10, -50, -20, -1e-3]) {
+    for (const value of [Number.NEGATIVE_INFINITY, -1, -10, -5, -4, -3, -2, 1, 100, -MASKED / 10, -50, -20, -1e-3]) {
       add('mask_value', `the mask adds ${value} in place of ${MASKED}`, maskOf(problem, right, { value }));
+    }
+    for (const side of ['after', 'before'] as const) {
+      const text = `the mask is there only where the key's region comes ${side} the query's`;
+      add('mask_one_sided', text, maskOf(problem, right, { side }));
     }
     const inverted = maskOf(problem, right, { isInverted: true });
     add('mask_inverted', 'the mask is there where two tokens are of the same region', inverted);

@@ -40,6 +40,7 @@ export function paddings(context: ImageContext): ImageVariant[] {
     for (const [beyond, text] of [
       ['nearest', 'padding repeats the nearest token'],
       ['mirrored', 'padding mirrors the image'],
+      ['symmetric', 'padding mirrors the image with its last token'],
       ['wrapped', 'padding goes on at the other side of the image'],
     ] as const) {
       for (const of of [['q', 'k', 'v'], ['k', 'v'], ['k'], ['v']] as const) {

@@ -33,6 +33,10 @@ export function shifts(context: ImageContext): ImageVariant[] {
   for (const shift of named) add(all as Use, shift);
   for (const use of others) for (const shift of named) add(use, shift);
   for (const shift of named) add(all as Use, shift, maskFor(shift.shift));
+  for (const use of right[0] + right[1] > 0 ? uses(context) : []) {
+    const explanation = `the shift of ${use.text} is not cyclic: zeros move in where tokens of the other side should`;
+    variants.push({ name: 'shift_not_cyclic', explanation, fault: used(use, { isShiftOpen: true }) });
+  }
   const [Wh, Ww] = windowSize;
   if (Math.max(Wh, Ww) > EVERY) return variants;
   const seen = new Set(named.map(({ shift }) => shift.join()));
