@@ -100,6 +100,13 @@ describe.each(BACKENDS)('an engine on $title', (options) => {
     expect((await attention.forward(args)).o.dims).toEqual(args.q.dims);
   });
 
+  it('says that it was disposed of, whatever the arguments are', async () => {
+    const engine = await createEngine(options);
+    await engine.dispose();
+    await expect(engine.forward({} as never)).rejects.toThrow('this WindowAttention was disposed');
+    await expect(engine.shiftedWindowAttention({} as never)).rejects.toThrow('this WindowAttention was disposed');
+  });
+
   it('names unknown arguments and options, and takes those of other operations', async () => {
     const args = window();
     await expect(attention.forward({ ...args, biass: args.q } as typeof args)).rejects.toThrow(
@@ -296,6 +303,17 @@ describe('kernel memory', () => {
 });
 
 describe('long calls', () => {
+  it('end by their signal in TypeScript too, and let the event loop turn', async () => {
+    const attention = await createWindowAttention({ backend: 'typescript' });
+    const args = window(64, 2, 64, 32);
+    const signal = AbortSignal.timeout(20);
+    await expect(attention.forward(args, { signal })).rejects.toThrow(/timeout/i);
+    await expect(attention.backward({ ...args, dO: args.q }, { signal: AbortSignal.timeout(20) })).rejects.toThrow(
+      /timeout/i,
+    );
+    await attention.dispose();
+  });
+
   it('let the event loop turn, on one thread and on several', async () => {
     for (const threads of [1, 2]) {
       const attention = await createWindowAttention({ threads });

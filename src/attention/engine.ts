@@ -29,22 +29,27 @@ export function checkOpen(attention: WindowAttention): void {
 /** Checks options in front of `operations`; its methods can be taken apart from the object. */
 export function engineOf(operations: Operations): WindowAttention {
   const { core } = operations;
+  /** @throws Error once the engine is closing, whatever the arguments are. */
+  const whileOpen = () => {
+    operations.checkOpen();
+    return operations;
+  };
   const attend = async (args: Parameters<Operations['shiftedWindowAttention']>[0], options?: CallOptions) =>
-    operations.shiftedWindowAttention(args, checkOptions(options));
+    whileOpen().shiftedWindowAttention(args, checkOptions(options));
   const dispose = () => operations.dispose();
   const engine = {
     backend: operations.backend,
     simd: operations.simd,
     threads: operations.threads,
     forward: async (args: Parameters<Operations['forward']>[0], options?: ForwardOptions) =>
-      operations.forward(args, checkForwardOptions(options)),
+      whileOpen().forward(args, checkForwardOptions(options)),
     backward: async (args: Parameters<Operations['backward']>[0], options?: CallOptions) =>
-      operations.backward(args, checkOptions(options)),
+      whileOpen().backward(args, checkOptions(options)),
     shiftedWindowAttention: attend,
     shiftedWindowAttentionBackward: async (
       args: Parameters<Operations['shiftedWindowAttentionBackward']>[0],
       options?: CallOptions,
-    ) => operations.shiftedWindowAttentionBackward(args, checkOptions(options)),
+    ) => whileOpen().shiftedWindowAttentionBackward(args, checkOptions(options)),
     tensor(dims: readonly number[]) {
       if (!Array.isArray(dims)) throw new TypeError(message('dims', 'an array of integers', describe(dims)));
       dims.forEach((dim, i) => {

@@ -1,12 +1,20 @@
-import { checkAttentionArgs, checkAttentionBackwardArgs } from '../arguments/attentionArgs.js';
+import {
+  type AttentionArgs,
+  type CheckedAttentionArgs,
+  checkAttentionArgs,
+  checkAttentionBackwardArgs,
+} from '../arguments/attentionArgs.js';
 import { checkShiftedWindowArgs, checkShiftedWindowBackwardArgs } from '../arguments/shiftedWindowArgs.js';
 import { CallQueue } from '../kernel/callQueue.js';
+import { Turn } from '../kernel/nextTask.js';
 import { shiftedWindowAttention } from '../reference/shiftedWindowAttention.js';
 import { shiftedWindowAttentionBackward } from '../reference/shiftedWindowAttentionBackward.js';
 import { windowAttention } from '../reference/windowAttention.js';
 import { windowAttentionBackward } from '../reference/windowAttentionBackward.js';
+import { type AbortSignalLike, throwIfAborted } from '../tensor/abortSignal.js';
+import type { CheckedTensor } from '../tensor/check.js';
 import { numberToBfloat16, numberToFloat16 } from '../tensor/half.js';
-import { float32Tensor, product, type Tensor } from '../tensor/tensor.js';
+import { float32Tensor, float64Tensor, product, type Tensor, type TensorLike } from '../tensor/tensor.js';
 import type { EngineTensor } from './interface.js';
 import type { Operations } from './operations.js';
 import { checkOverlaps, type Output, outputOf } from './output.js';
@@ -23,21 +31,39 @@ export function typescriptOperations(): Operations {
       const checked = checkAttentionArgs(args);
       const { B, H, L, D, q, k, v, bias, mask, logitScale } = checked;
       const output = outputOf(args.out, '[B, H, L, D]', [B, H, L, D]);
-      return queue.run(() => {
+      const lse = options.lse ? float32Tensor([B, H, L]) : undefined;
+      return queue.run(async () => {
         checkOverlaps(undefined, output, { q, k, v, bias, mask, logitScale });
-        const { o, lse } = windowAttention(args);
-        writeOutput(output, o.data);
-        return { o: output.result, ...(options.lse && { lse: rounded(lse) }) };
+        const write = writer(output);
+        await inTurns(B, options.signal, (b) => {
+          const result = windowAttention(oneWindow(args, checked, b));
+          write(result.o.data, b * H * L * D);
+          lse?.data.set(result.lse.data, b * H * L);
+        });
+        return { o: output.result, ...(lse && { lse }) };
       }, options.signal);
     },
     async backward(args, { signal }) {
-      checkAttentionBackwardArgs(args);
-      return queue.run(() => {
-        const { dQ, dK, dV, dBias, dLogitScale } = windowAttentionBackward(args);
+      const checked = checkAttentionBackwardArgs(args);
+      const { B, H, L, D, bias, logitScale } = checked;
+      const size = H * L * D;
+      return queue.run(async () => {
+        const [dQ, dK, dV] = [float32Tensor([B, H, L, D]), float32Tensor([B, H, L, D]), float32Tensor([B, H, L, D])];
+        const dBias = bias && float64Tensor([H, L, L]);
+        const dLogitScale = logitScale && float64Tensor([H]);
+        await inTurns(B, signal, (b) => {
+          const dO = windowOf(checked.dO, b, [1, H, L, D]);
+          const result = windowAttentionBackward({ ...oneWindow(args, checked, b), dO });
+          dQ.data.set(result.dQ.data, b * size);
+          dK.data.set(result.dK.data, b * size);
+          dV.data.set(result.dV.data, b * size);
+          addTo(dBias, result.dBias);
+          addTo(dLogitScale, result.dLogitScale);
+        });
         return {
-          dQ: rounded(dQ),
-          dK: rounded(dK),
-          dV: rounded(dV),
+          dQ,
+          dK,
+          dV,
           ...(dBias && { dBias: rounded(dBias) }),
           ...(dLogitScale && { dLogitScale: rounded(dLogitScale) }),
         };
@@ -49,7 +75,7 @@ export function typescriptOperations(): Operations {
       const output = outputOf(args.out, '[B, Himg, Wimg, C]', [B, Himg, Wimg, C]);
       return queue.run(() => {
         checkOverlaps(undefined, output, { qkv, relativePositionBias, logitScale, paddingQkv });
-        writeOutput(output, shiftedWindowAttention(args).data);
+        writer(output)(shiftedWindowAttention(args).data, 0);
         return output.result;
       }, signal);
     },
@@ -59,7 +85,7 @@ export function typescriptOperations(): Operations {
       return queue.run(() => {
         checkOverlaps(undefined, output, { qkv, relativePositionBias, logitScale, paddingQkv, dO });
         const { dQkv, dRelativePositionBias, dLogitScale } = shiftedWindowAttentionBackward(args);
-        writeOutput(output, dQkv.data);
+        writer(output)(dQkv.data, 0);
         return {
           dQkv: output.result,
           ...(dRelativePositionBias && { dRelativePositionBias: rounded(dRelativePositionBias) }),
@@ -99,11 +125,59 @@ class PlainTensor implements EngineTensor {
   }
 }
 
-/** Writes `values`, rounded to the output's type, to nearest even. */
-function writeOutput({ checked }: Output, values: Float64Array): void {
-  const { data, type } = checked;
-  if (type === 'float32' || type === 'float64') data.set(values);
-  else data.set(values.map(type === 'bfloat16' ? numberToBfloat16 : numberToFloat16));
+/** Computes windows one by one, lets the host's other tasks run between them, and looks at the signal then. */
+async function inTurns(
+  windows: number,
+  signal: AbortSignalLike | undefined,
+  compute: (window: number) => void,
+): Promise<void> {
+  const turn = new Turn();
+  for (let b = 0; b < windows; b++) {
+    if (turn.isOver()) {
+      await turn.next();
+      throwIfAborted(signal);
+    }
+    compute(b);
+  }
+}
+
+/** The arguments of window `b` alone. */
+function oneWindow(
+  args: AttentionArgs,
+  { H, L, D, nW, q, k, v, mask }: CheckedAttentionArgs,
+  b: number,
+): AttentionArgs {
+  const dims = [1, H, L, D];
+  const { bias, scale, logitScale } = args;
+  return {
+    q: windowOf(q, b, dims),
+    k: windowOf(k, b, dims),
+    v: windowOf(v, b, dims),
+    bias,
+    mask: mask && windowOf(mask, b % nW, [1, L, L]),
+    scale,
+    logitScale,
+  };
+}
+
+/** Part number `index` of a tensor that is made of parts of `dims`. */
+function windowOf({ data, type }: CheckedTensor, index: number, dims: readonly number[]): TensorLike {
+  const length = product(dims);
+  return { data: data.subarray(index * length, (index + 1) * length), dims, type };
+}
+
+function addTo(sum: Tensor<Float64Array> | undefined, part: Tensor<Float64Array> | undefined): void {
+  part?.data.forEach((value, i) => {
+    if (sum) sum.data[i] = (sum.data[i] as number) + value;
+  });
+}
+
+/** Writes values from an element on, rounded to the output's type, to nearest even. */
+function writer({ checked }: Output): (values: Float64Array, start: number) => void {
+  const { type } = checked;
+  if (type === 'float32' || type === 'float64') return (values, start) => checked.data.set(values, start);
+  const encode = type === 'bfloat16' ? numberToBfloat16 : numberToFloat16;
+  return (values, start) => checked.data.set(values.map(encode), start);
 }
 
 function rounded({ data, dims }: Tensor<Float64Array>): Tensor<Float32Array> {
