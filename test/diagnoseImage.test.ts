@@ -18,6 +18,8 @@ import {
 } from './support/plantedImageKernel.js';
 
 const rounded = ({ dims, data }: Tensor<Float64Array>) => float32Tensor(dims, Float32Array.from(data));
+const isEqual = (a: Tensor<Float64Array>, b: Tensor<Float64Array>) =>
+  a.data.every((x, n) => Math.abs(x - (b.data[n] as number)) < 1e-9);
 const rollBoth = (of: (s: Sizes) => readonly [number, number]): Partial<Steps> => ({
   roll: (x, s) => roll(x, -of(s)[0], -of(s)[1]),
   rollBack: (x, s) => roll(x, of(s)[0], of(s)[1]),
@@ -120,8 +122,12 @@ describe('faults of images at random sizes', () => {
         shiftSize: [1, 2],
         paddingQkv: randomTensor([3 * H * D], next),
       };
-      const [first] = diagnose(inputs, rounded(plantedImageKernel(inputs, FAULTS[name])));
-      if (first?.name === name && first.residual <= 0.02) continue;
+      const planted = plantedImageKernel(inputs, FAULTS[name]);
+      const [first] = diagnose(inputs, rounded(planted));
+      // Two faults may give the same numbers at some sizes: the mask of a window that has none is a missing one.
+      const named = FAULTS[first?.name ?? ''];
+      const isSame = first?.name === name || (named && isEqual(plantedImageKernel(inputs, named), planted));
+      if (isSame && (first?.residual ?? 1) <= 0.02) continue;
       missed.push(`${first?.name} (${first?.residual}: ${first?.explanation}) for ${JSON.stringify(draw)}`);
     }
     expect(missed.length, missed.join('\n')).toBeLessThanOrEqual(Math.ceil(all.length / 50));

@@ -19,7 +19,7 @@ import {
   view,
 } from './support/plantedImageKernel.js';
 
-/** Faults that the families were not made with, and what each is to be called. */
+/** Faults that the families were not made with. */
 const FAULTS: Record<string, Partial<Steps>> = {
   reverse_shift_off: { rollBack: (x, { shift: [sy, sx] }) => roll(x, sy + 1, sx - 1) },
   roll_of_batch_and_height: {
@@ -31,6 +31,18 @@ const FAULTS: Record<string, Partial<Steps>> = {
           mod((y as number) + sx, x.dims[1] as number),
           c as number,
           ch as number,
+        ),
+      ),
+  },
+  roll_of_width_and_channels: {
+    roll: (x, { shift: [sy, sx] }) =>
+      tabulate(x.dims, ([b, y, c, ch]) =>
+        at(
+          x,
+          b as number,
+          y as number,
+          mod((c as number) + sy, x.dims[2] as number),
+          mod((ch as number) + sx, x.dims[3] as number),
         ),
       ),
   },
@@ -100,6 +112,15 @@ const FAULTS: Record<string, Partial<Steps>> = {
       return RIGHT.reverse(swapped, s);
     },
   },
+  last_head_of_next_window: {
+    heads: (x, s) =>
+      RIGHT.heads(x, s).map((part) =>
+        tabulate(part.dims, ([u, h, l, d]) => {
+          const from = h === s.H - 1 ? mod((u as number) + 1, part.dims[0] as number) : (u as number);
+          return at(part, from, h as number, l as number, d as number);
+        }),
+      ),
+  },
   q_scaled_twice: {
     heads: (x, s) => {
       const [q, k, v] = RIGHT.heads(x, s) as [Grid, Grid, Grid];
@@ -163,7 +184,7 @@ describe('faults of images that the families were not made with', () => {
     const given = inputs(2);
     const o = plantedImageKernel(given, fault);
     const [first] = diagnose(given, float32Tensor(o.dims, Float32Array.from(o.data)));
-    expect(first?.name).not.toBe('unexplained');
+    expect(['unexplained', 'correct']).not.toContain(first?.name);
     expect(first?.residual).toBeLessThanOrEqual(0.02);
   });
 });

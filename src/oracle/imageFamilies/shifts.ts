@@ -37,6 +37,7 @@ export function shifts(context: ImageContext): ImageVariant[] {
     const explanation = `the shift of ${use.text} is not cyclic: zeros move in where tokens of the other side should`;
     variants.push({ name: 'shift_not_cyclic', explanation, fault: used(use, { isShiftOpen: true }) });
   }
+  variants.push(...rollsOfOtherAxes(context));
   const [Wh, Ww] = windowSize;
   if (Math.max(Wh, Ww) > EVERY) return variants;
   const seen = new Set(named.map(({ shift }) => shift.join()));
@@ -49,6 +50,32 @@ export function shifts(context: ImageContext): ImageVariant[] {
     }
   }
   return variants;
+}
+
+/** A roll that counts the axes of the image from another one: over batch and height, or over width and channels. */
+function rollsOfOtherAxes(context: ImageContext): ImageVariant[] {
+  const { B, C, nW, grid } = context.problem;
+  const [sy, sx] = grid.shiftSize;
+  if (sy === 0 && sx === 0) return [];
+  const name = 'shift_of_other_axes';
+  const ofBatch = uses(context, true).map((use): ImageVariant => {
+    const unit = (u: number) => modulo(Math.floor(u / nW) + sy, B) * nW + (u % nW);
+    const explanation = `the shift of ${use.text} is along batch and height in place of height and width`;
+    return { name, explanation, fault: used(use, { shift: [sx, 0], unit }) };
+  });
+  if (context.output !== 'o') return ofBatch;
+  // What is read is qkv, what is stored the output: each has channels of its own.
+  const rolled = (count: number) => Int32Array.from({ length: count }, (_, channel) => modulo(channel + sx, count));
+  const ofChannels = uses(context, true).map((use): ImageVariant => {
+    const explanation = `the shift of ${use.text} is along width and channels in place of height and width`;
+    const fault: ImageFault = {
+      ...used(use, { shift: [0, sy] }),
+      ...(use.kind !== 'stored' && { channels: rolled(3 * C) }),
+      ...(use.kind !== 'read' && { outputChannels: rolled(C) }),
+    };
+    return { name, explanation, fault };
+  });
+  return [...ofBatch, ...ofChannels];
 }
 
 function namedShifts({ problem }: ImageContext): NamedShift[] {
