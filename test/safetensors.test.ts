@@ -202,20 +202,25 @@ describe('readSafetensors', () => {
     const text = fc.array(
       fc.constantFrom('{', '}', '[', ']', ',', ':', '"a"', '"', '\\', '1', '-0.5e1', 'null', ' ', 'x'),
     );
-    const isJson = (json: string) => {
+    const parsed = (json: string) => {
       try {
-        JSON.parse(json);
-        return true;
+        return JSON.parse(json) as Record<string, object>;
       } catch {
-        return false;
+        return undefined;
       }
     };
     fc.assert(
       fc.property(text, (parts) => {
-        const value = parts.join('');
-        const read = () => readSafetensors(file(`{"x":{"y":${value},"dtype":"U8","shape":[0],"data_offsets":[0,0]}}`));
-        if (isJson(value)) expect(read).not.toThrow();
-        else expect(read).toThrow(RangeError);
+        const header = `{"x":{"y":${parts.join('')},"dtype":"U8","shape":[0],"data_offsets":[0,0]}}`;
+        const read = () => readSafetensors(file(header));
+        const json = parsed(header);
+        if (!json) {
+          expect(read).toThrow(RangeError);
+          return;
+        }
+        // Parts that end the value and begin other keys are another header, which may be refused for these.
+        fc.pre(Object.keys(json).join() === 'x' && Object.keys(json.x ?? {}).join() === 'y,dtype,shape,data_offsets');
+        expect(read).not.toThrow();
       }),
       { numRuns: 2000 },
     );
