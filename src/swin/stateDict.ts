@@ -45,7 +45,8 @@ export class StateDict {
     this.matrices.push(name);
     const { data, dims: own } = this.tensors[name] as TensorLike;
     if (!(data instanceof Int8Array)) return this.take(name, dims);
-    checkSizes(name, Array.isArray(own) && product(own) === data.length ? own : [data.length], dims);
+    const isShape = Array.isArray(own) && own.every(Number.isSafeInteger) && product(own) === data.length;
+    checkSizes(name, isShape ? own : [data.length], dims);
     const scales = toFloat32(this.take(`${name}_scale`, [dims[0], 1]));
     this.#left.delete(name);
     return { data, dims, scales, type: 'int8' };
