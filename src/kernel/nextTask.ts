@@ -45,7 +45,7 @@ function nextTask(): Promise<void> {
         port1.close();
         resolve();
       };
-      // A host may lose the message, as Firefox does in workers within workers.
+      // A call must not wait for ever where a host loses the message.
       const timer = setTimeout(end, LATEST);
       port1.onmessage = end;
       port2.postMessage(undefined);
