@@ -6,7 +6,7 @@ import type { ModelKernels } from './modelKernels.js';
 import type { PackedLinear, PackedNorm } from './packedWeights.js';
 
 /** Bytes of the share of X that a part reads again and again: it stays in a core's L2 cache beside the weights' panel. */
-const PART_BYTES = 192 * 1024;
+const PART_BYTES = 320 * 1024;
 /** Rows below which a part reads its weights for too little; then threads share the outputs instead. */
 const MIN_ROWS = 64;
 /** Parts for each thread, for an even end. */
