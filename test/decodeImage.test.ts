@@ -96,9 +96,9 @@ describe('decodeImage refuses', () => {
 
   it('what inflates to far more than the image, before it inflates', async () => {
     const bomb = png({ width: 8, height: 8, colorType: 6 }, new Uint8Array(100_000_000));
-    const start = performance.now();
+    const start = process.cpuUsage();
     expect(await refusal(bomb)).toMatch('image data at most');
-    expect(performance.now() - start).toBeLessThan(500);
+    expect(process.cpuUsage(start).user).toBeLessThan(500_000);
   });
 
   it('never inflates a text or a colour profile', async () => {
@@ -107,9 +107,9 @@ describe('decodeImage refuses', () => {
       chunk('iCCP', profile),
       chunk('zTXt', profile),
     ]);
-    const start = performance.now();
+    const start = process.cpuUsage();
     expect([...(await decodeImage(bytes)).data]).toEqual([1, 2, 3, 255]);
-    expect(performance.now() - start).toBeLessThan(500);
+    expect(process.cpuUsage(start).user).toBeLessThan(500_000);
   });
 
   it('more pixels than the option says, and no fewer', async () => {
