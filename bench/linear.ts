@@ -1,10 +1,10 @@
 import { createWindowAttention } from 'flash-window-attention';
+import { coreOf, type LinearStep, linearJob, modelKernels, PackedWeights } from 'flash-window-attention/internals';
 import { linear } from 'flash-window-attention/reference';
 import * as onnxruntimeWeb from 'onnxruntime-web';
-import { machine } from './machine.js';
 import { measure, ratio, type Timing } from './measure.js';
-import { peakGflops } from './peak.js';
-import { printResult, type Result, writeReport } from './report.js';
+import { Peak } from './peak.js';
+import { printResult, type Result, writeResults } from './report.js';
 import type { Side } from './side.js';
 import { linearGraph } from './sides/onnxGraphs.js';
 
@@ -22,38 +22,12 @@ const SHAPES = [
   [49, 3072, 768],
 ] as const;
 
-/** What this file uses of the library's inside, which has no entry point. */
-interface Inside {
-  coreOf(attention: unknown): Core;
-  modelKernels(core: Core): Promise<unknown>;
-  linearJob(call: object, kernels: unknown, step: object): unknown;
-  readonly PackedWeights: new (
-    core: Core,
-    kernels: unknown,
-  ) => {
-    linear(weight: object, bias: object, dtype: 'float32' | 'int8'): object;
-    place(tensor: object): number;
-    release(): void;
-  };
-}
-interface Core {
-  call(run: (call: { step(prepare: () => unknown): Promise<void> }) => Promise<void>): Promise<void>;
-  readonly memory: {
-    allocate(bytes: number): number;
-    free(pointer: number): void;
-    floats(pointer: number, length: number): Float32Array;
-  };
-}
-const inside = (await Promise.all(
-  ['attention/engine.js', 'swin/linearJob.js', 'swin/modelKernels.js', 'swin/packedWeights.js'].map(
-    (path) => import(new URL(`../../build/${path}`, import.meta.url).href),
-  ),
-).then((modules) => Object.assign({}, ...modules))) as Inside;
-
 onnxruntimeWeb.env.wasm.numThreads = 1;
 const attention = await createWindowAttention({ backend: 'wasm' });
-const core = inside.coreOf(attention);
-const kernels = await inside.modelKernels(core);
+const core = coreOf(attention);
+if (!core) throw new Error('this host has no WebAssembly SIMD');
+const kernels = await modelKernels(core);
+const peak = await Peak.create();
 const results: Result[] = [];
 for (const [rows, inputs, outputs] of SHAPES) {
   const numbers = (length: number, scale: number) =>
@@ -63,11 +37,11 @@ for (const [rows, inputs, outputs] of SHAPES) {
   const bias = { data: numbers(outputs, 1), dims: [outputs] };
   const truth = linear(x, weight, bias).data;
 
-  const weights = new inside.PackedWeights(core, kernels);
+  const weights = new PackedWeights(core, kernels);
   const places = { rows, x: weights.place(x), o: core.memory.allocate(4 * rows * outputs) };
   const step = { ...places, layer: weights.linear(weight, bias, 'float32') };
   const int8Step = { ...places, layer: weights.linear(weight, bias, 'int8') };
-  const compute = (own: object) => core.call((call) => call.step(() => inside.linearJob(call, kernels, own)));
+  const compute = (own: LinearStep) => core.call((call) => call.step(() => linearJob(call, kernels, own)));
   const transposed = new Float32Array(weight.data.length);
   weight.data.forEach((w, i) => {
     transposed[(i % inputs) * outputs + Math.floor(i / inputs)] = w;
@@ -116,12 +90,11 @@ for (const [rows, inputs, outputs] of SHAPES) {
       throw new Error(`${side.name} is off by ${error}`);
     errors.push(error);
   }
-  const peak = await peakGflops();
-  const timings = await measure(sides, 9);
+  peak.sample();
+  const timings = await measure(sides);
   const own = timings.find(({ name }) => name === 'flash') as Timing;
   const result: Result = {
     shape: `${rows} × ${inputs} × ${outputs}`,
-    peakGflops: Math.max(peak, await peakGflops()),
     sides: timings.map((timing, i) => ({
       name: timing.name,
       milliseconds: 1e3 * timing.median,
@@ -131,12 +104,12 @@ for (const [rows, inputs, outputs] of SHAPES) {
     })),
   };
   results.push(result);
-  printResult(result);
+  printResult(result, peak.sample());
   const [float, int8] = timings as [Timing, Timing];
   console.log(`int8 is ${ratio(int8, float).toFixed(2)} times as fast as float32`);
   for (const side of sides) await side.dispose();
   weights.release();
   core.memory.free(places.o);
 }
-await writeReport('linear', 'Linear layers of Swin-T', machine(), results);
+await writeResults('linear', 'Linear layers of Swin-T', 'npm run bench:linear', peak.sample(), results);
 await attention.dispose();

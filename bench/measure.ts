@@ -1,8 +1,9 @@
 import Benchmark from 'benchmark';
+import { ROUND_SECONDS, ROUNDS } from './options.js';
 import type { Side } from './side.js';
 
-/** Seconds a side runs in each round. */
-const ROUND_SECONDS = 0.25;
+/** Milliseconds after which a side is as warm as it gets. */
+const WARM_UP = 500;
 
 export interface Timing {
   readonly name: string;
@@ -15,10 +16,10 @@ export interface Timing {
  * Times sides in turn, round by round, so that a machine that slows down slows all of them. Each side is warmed up
  * first, until V8 has compiled it with TurboFan.
  */
-export async function measure(sides: readonly Side[], rounds: number): Promise<Timing[]> {
+export async function measure(sides: readonly Side[], rounds = ROUNDS): Promise<Timing[]> {
   for (const side of sides) {
     const start = performance.now();
-    for (let i = 0; i < 20 && performance.now() - start < 1000; i++) await side.run();
+    for (let i = 0; i < 20 && performance.now() - start < WARM_UP; i++) await side.run();
   }
   const times = sides.map((): number[] => []);
   for (let round = 0; round < rounds; round++) {

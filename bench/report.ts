@@ -1,10 +1,19 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import * as vega from 'vega';
-import { compile, type TopLevelSpec } from 'vega-lite';
+import type { TopLevelSpec } from 'vega-lite';
+import { compile } from 'vega-lite';
+import { machine } from './machine.js';
 
+/** A table of a report. */
+export interface Section {
+  readonly heading?: string;
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+/** What one shape gave. */
 export interface Result {
   readonly shape: string;
-  readonly peakGflops: number;
   readonly sides: readonly {
     readonly name: string;
     readonly milliseconds: number;
@@ -15,45 +24,71 @@ export interface Result {
   }[];
 }
 
-/** Stores results as `name`.json, .md and .svg in bench/results. */
+const RESULTS = new URL('../results/', import.meta.url);
+
+/**
+ * Writes bench/results/`name`.md for readers, and .json, whose `figures` scripts/figures.mjs puts into the README, both
+ * with the machine, the commit and the date.
+ */
 export async function writeReport(
   name: string,
   title: string,
-  machine: Readonly<Record<string, string>>,
-  results: readonly Result[],
+  about: string,
+  sections: readonly Section[],
+  figures: unknown,
 ): Promise<void> {
-  const directory = new URL('../results/', import.meta.url);
-  await mkdir(directory, { recursive: true });
-  await writeFile(new URL(`${name}.json`, directory), `${JSON.stringify({ machine, results }, null, 2)}\n`);
-  await writeFile(new URL(`${name}.md`, directory), markdown(title, machine, results));
-  await writeFile(new URL(`${name}.svg`, directory), await chart(results));
+  const made = machine();
+  const lines = [
+    `# ${title}`,
+    '',
+    about,
+    '',
+    ...Object.entries(made).map(([key, value]) => `- ${key}: ${value}`),
+    '',
+    ...sections.flatMap(tableOf),
+  ];
+  await mkdir(RESULTS, { recursive: true });
+  await writeFile(new URL(`${name}.md`, RESULTS), lines.join('\n'));
+  await writeFile(new URL(`${name}.json`, RESULTS), `${JSON.stringify({ machine: made, figures }, null, 2)}\n`);
 }
 
-function markdown(title: string, machine: Readonly<Record<string, string>>, results: readonly Result[]): string {
-  const names = results[0]?.sides.map(({ name }) => name) ?? [];
+/** The first column is text, the others are numbers. */
+function tableOf({ heading, columns, rows }: Section): string[] {
   const row = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   return [
-    `# ${title}, one thread`,
+    ...(heading ? [`## ${heading}`, ''] : []),
+    row(columns),
+    row(columns.map((_, i) => (i === 0 ? '---' : '---:'))),
+    ...rows.map(row),
     '',
-    'Medians of interleaved rounds, made by `npm run bench`: milliseconds, and in brackets the time over that of `flash`.',
-    '',
-    ...Object.entries(machine).map(([key, value]) => `- ${key}: ${value}`),
-    '',
-    row(['shape', 'peak GFLOP/s', ...names]),
-    row(['---', ...names.map(() => '---:'), '---:']),
-    ...results.map(({ shape, peakGflops, sides }) =>
-      row([
-        shape,
-        peakGflops.toFixed(1),
-        ...sides.map(({ milliseconds, ratio }) => `${milliseconds.toPrecision(3)} (${ratio.toFixed(2)}×)`),
-      ]),
-    ),
-    '',
-  ].join('\n');
+  ];
 }
 
-/** Prints one shape's table. */
-export function printResult({ shape, sides, peakGflops: peak }: Result): void {
+/** A report on sides at several shapes, one column a side, one thread. `peak`: GFLOP/s. */
+export async function writeResults(
+  name: string,
+  title: string,
+  command: string,
+  peak: number,
+  results: readonly Result[],
+): Promise<void> {
+  const names = [...new Set(results.flatMap(({ sides }) => sides.map((side) => side.name)))];
+  const about =
+    `Medians of interleaved rounds, made by \`${command}\`: milliseconds, and in brackets the time over that of \`flash\`.\n` +
+    `Most that separate multiplications and additions in registers reached in the run: ${peak.toFixed(1)} GFLOP/s.`;
+  const rows = results.map(({ shape, sides }) => [
+    shape,
+    ...names.map((wanted) => {
+      const side = sides.find((own) => own.name === wanted);
+      return side ? `${side.milliseconds.toPrecision(3)} (${side.ratio.toFixed(2)}×)` : '–';
+    }),
+  ]);
+  await writeReport(name, `${title}, one thread`, about, [{ columns: ['shape', ...names], rows }], { peak, results });
+  await writeFile(new URL(`${name}.svg`, RESULTS), await chart(results));
+}
+
+/** Prints one shape's table; `peak`: GFLOP/s. */
+export function printResult({ shape, sides }: Result, peak: number): void {
   console.log(`\n${shape}; peak of multiplications and additions ${peak.toFixed(1)} GFLOP/s`);
   console.table(
     Object.fromEntries(
@@ -63,7 +98,7 @@ export function printResult({ shape, sides, peakGflops: peak }: Result): void {
           ms: milliseconds.toFixed(3),
           'GFLOP/s': gflops.toFixed(1),
           'of peak': `${((100 * gflops) / peak).toFixed(0)}%`,
-          'flash is faster': `${times.toFixed(2)}×`,
+          'over flash': `${times.toFixed(2)}×`,
           'max error': maxError.toExponential(1),
         },
       ]),

@@ -1,8 +1,7 @@
-import { mkdir, writeFile } from 'node:fs/promises';
 import { createWindowAttention } from 'flash-window-attention';
 import { Arena } from './arena.js';
-import { machine } from './machine.js';
-import { peakGflops } from './peak.js';
+import { Peak } from './peak.js';
+import { writeReport } from './report.js';
 import { type BenchExports, benchExports } from './sides/standard.js';
 
 // npm run bench:roofline: where the forward kernel's time goes, and how it grows with B, L and D.
@@ -28,43 +27,35 @@ const CALLS = [
   ...[4, 8, 16, 32, 59, 64, 128, 256].map((D) => [16, 4, 49, D] as const),
 ];
 
-// The peak is the best seen before and after: a neighbour on a shared machine can only lower it.
-let peak = await peakGflops();
-const windows = WINDOWS.map(([L, D]) => ({ L, D, phases: phasesOf(L, D) }));
-peak = Math.max(peak, await peakGflops());
+const samples = await Peak.create();
+const windows = WINDOWS.map(([L, D]) => {
+  samples.sample();
+  return { L, D, phases: phasesOf(L, D) };
+});
 const calls: { readonly shape: string; readonly ms: number; readonly gflops: number }[] = [];
 for (const [B, H, L, D] of CALLS) {
   const ms = await wholeCall(B, H, L, D);
   calls.push({ shape: `${B}, ${H}, ${L}, ${D}`, ms, gflops: (4 * B * H * L * L * D) / ms / 1e6 });
 }
-peak = Math.max(peak, await peakGflops());
+const peak = samples.sample();
 
-const lines = [
-  '# Roofline, forward, one thread',
-  '',
-  'Made by `npm run bench:roofline`.',
-  '',
-  ...Object.entries(machine()).map(([key, value]) => `- ${key}: ${value}`),
-  `- peak of multiplications and additions in registers: ${peak.toFixed(1)} GFLOP/s`,
-  '',
-  '## Phases of one window and head in the cache',
-  '',
-  '| L, D | phase | ns | share | GFLOP/s | of peak |',
-  '|---|---|---:|---:|---:|---:|',
-  ...windows.flatMap(({ L, D, phases }) => phases.map((phase) => phaseRow(`${L}, ${D}`, phase))),
-  '',
-  '## Whole calls, tensors in the kernel memory',
-  '',
-  '| B, H, L, D | ms | GFLOP/s | of peak |',
-  '|---|---:|---:|---:|',
-  ...calls.map(({ shape, ms, gflops }) => {
-    return `| ${shape} | ${ms.toPrecision(3)} | ${gflops.toFixed(1)} | ${percent(gflops / peak)} |`;
-  }),
+const sections = [
+  {
+    heading: 'Phases of one window and head in the cache',
+    columns: ['L, D and phase', 'ns', 'share', 'GFLOP/s', 'of peak'],
+    rows: windows.flatMap(({ L, D, phases }) => phases.map((phase) => phaseRow(`${L}, ${D}`, phase))),
+  },
+  {
+    heading: 'Whole calls, tensors in the kernel memory',
+    columns: ['B, H, L, D', 'ms', 'GFLOP/s', 'of peak'],
+    rows: calls.map(({ shape, ms, gflops }) => [shape, ms.toPrecision(3), gflops.toFixed(1), percent(gflops / peak)]),
+  },
 ];
-console.log(lines.join('\n'));
-const directory = new URL('../results/', import.meta.url);
-await mkdir(directory, { recursive: true });
-await writeFile(new URL('roofline.md', directory), `${lines.join('\n')}\n`);
+for (const { columns, rows } of sections) console.log([columns, ...rows].map((row) => row.join('\t')).join('\n'));
+const about =
+  'Made by `npm run bench:roofline`.\n' +
+  `Most that separate multiplications and additions in registers reached in the run: ${peak.toFixed(1)} GFLOP/s.`;
+await writeReport('roofline', 'Roofline, forward, one thread', about, sections, { peak, windows, calls });
 
 interface Phase {
   readonly name: string;
@@ -74,10 +65,10 @@ interface Phase {
   readonly share: number;
 }
 
-function phaseRow(shape: string, { name, flops, ns, share }: Phase): string {
+function phaseRow(shape: string, { name, flops, ns, share }: Phase): string[] {
   const gflops = flops / ns;
-  const rates = flops > 0 ? `${gflops.toFixed(1)} | ${percent(gflops / peak)}` : ' | ';
-  return `| ${shape} | ${name} | ${ns.toFixed(0)} | ${percent(share)} | ${rates} |`;
+  const rates = flops > 0 ? [gflops.toFixed(1), percent(gflops / peak)] : ['', ''];
+  return [`${shape}: ${name}`, ns.toFixed(0), percent(share), ...rates];
 }
 
 function phasesOf(L: number, D: number): Phase[] {

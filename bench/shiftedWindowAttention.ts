@@ -1,15 +1,22 @@
 import { createWindowAttention } from 'flash-window-attention';
+import { coreOf } from 'flash-window-attention/internals';
 import { shiftedWindowMask } from 'flash-window-attention/reference';
-import { machine } from './machine.js';
 import { measure, ratio, type Timing } from './measure.js';
-import { partition, permute, reverse, roll, unpermute } from './partition.js';
-import { peakGflops } from './peak.js';
-import { printResult, type Result, writeReport } from './report.js';
+import { Peak } from './peak.js';
+import { printResult, type Result, writeResults } from './report.js';
 import type { Side } from './side.js';
+import { ImageCopies } from './sides/imageCopies.js';
+import { benchExports } from './sides/standard.js';
 
-// Part of npm run bench: the fused image kernel against separate copies around the same engine.
+// Part of npm run bench: the fused image kernel against separate copies, by vectors in the kernel's memory, around the
+// same engine.
 
 const attention = await createWindowAttention({ backend: 'wasm' });
+const core = coreOf(attention);
+if (!core) throw new Error('this host has no WebAssembly SIMD');
+const { memory } = core;
+const kernel = await benchExports(memory.wasm);
+const peak = await Peak.create();
 const results: Result[] = [];
 for (const [size, C, numHeads] of [
   [56, 96, 3],
@@ -31,37 +38,40 @@ for (const [size, C, numHeads] of [
   const mask32 = { dims: mask.dims, data: Float32Array.from(mask.data) };
   const flash: Side = {
     name: 'flash',
-    run: async () => (await attention.shiftedWindowAttention(args)).data as Float32Array,
+    run: async () => (await attention.shiftedWindowAttention(args)).data,
     dispose() {},
   };
-  const copies: Side = {
+  const copies = new ImageCopies(core, kernel, { size, C, numHeads, window: windowSize, shift: shiftSize });
+  const length = size * size * C;
+  const [from, to] = [memory.allocate(4 * 3 * length), memory.allocate(4 * length)];
+  const dims = [copies.windows, numHeads, L, copies.D];
+  const tensor = (pointer: number) => ({ data: memory.floats(pointer, length), dims });
+  const unfused: Side = {
     name: 'roll, partition, permute, forward, permute, reverse, roll',
     async run() {
-      const shifted = roll(qkv.data, size, 3 * C, -shiftSize);
-      const windows = partition(shifted, size, 3 * C, windowSize);
-      const [q, k, v] = [0, 1, 2].map((part) => permute(windows, L, numHeads, C / numHeads, part));
-      const dims = [windows.length / (3 * C * L), numHeads, L, C / numHeads];
-      const tensor = (data: Float32Array | undefined) => ({ data: data as Float32Array, dims });
-      const { o } = await attention.forward({
-        q: tensor(q),
-        k: tensor(k),
-        v: tensor(v),
+      memory.floats(from, 3 * length).set(qkv.data);
+      copies.split(from);
+      await attention.forward({
+        q: tensor(copies.q),
+        k: tensor(copies.k),
+        v: tensor(copies.v),
         bias: relativePositionBias,
         mask: mask32,
+        out: tensor(copies.o),
       });
-      const merged = unpermute(o.data as Float32Array, L, numHeads, C / numHeads);
-      return roll(reverse(merged, size, C, windowSize), size, C, shiftSize);
+      copies.merge(to);
+      return memory.floats(to, length).slice();
     },
     dispose() {},
   };
-  const [a, b] = [await flash.run(), await copies.run()];
+  const [a, b] = [await flash.run(), await unfused.run()];
   const worst = a.reduce((max, x, i) => Math.max(max, Math.abs(x - (b[i] as number))), 0);
   if (!(worst < 1e-5)) throw new Error(`the sides differ by ${worst}`);
-  const timings = await measure([flash, copies], 9);
+  peak.sample();
+  const timings = await measure([flash, unfused]);
   const operations = 4 * size * size * L * C;
   const result: Result = {
     shape: `image ${size} × ${size}, C = ${C}, window 7, shift 3`,
-    peakGflops: await peakGflops(),
     sides: timings.map((timing) => ({
       name: timing.name,
       milliseconds: 1e3 * timing.median,
@@ -71,6 +81,7 @@ for (const [size, C, numHeads] of [
     })),
   };
   results.push(result);
-  printResult(result);
+  printResult(result, peak.sample());
 }
-await writeReport('shiftedWindowAttention', 'Shifted-window attention over images', machine(), results);
+const title = 'Shifted-window attention over images';
+await writeResults('shiftedWindowAttention', title, 'npm run bench', peak.sample(), results);

@@ -1,10 +1,9 @@
 import * as onnxruntimeNode from 'onnxruntime-node';
 import * as onnxruntimeWeb from 'onnxruntime-web';
-import { machine } from './machine.js';
 import { measure, ratio, type Timing } from './measure.js';
-import { peakGflops } from './peak.js';
+import { Peak } from './peak.js';
 import { makeProblem, type Problem } from './problem.js';
-import { printResult, type Result, writeReport } from './report.js';
+import { printResult, type Result, writeResults } from './report.js';
 import { flops, SHAPES, title } from './shapes.js';
 import type { Side } from './side.js';
 import { flashSide } from './sides/flash.js';
@@ -12,21 +11,21 @@ import { onnxruntimeSides, type Runtime } from './sides/onnxruntime.js';
 import { standardSide } from './sides/standard.js';
 import { tfjsSide } from './sides/tfjs.js';
 
-// npm run bench [-- --rounds N] [-- --only TEXT] [-- --quick]
+// npm run bench [-- --only TEXT]
 const option = (name: string) => {
   const at = process.argv.indexOf(`--${name}`);
   return at < 0 ? undefined : (process.argv[at + 1] ?? '');
 };
-const rounds = Number(option('rounds') ?? 9);
-const isQuick = process.argv.includes('--quick');
 const shapes = SHAPES.filter(({ name }) => name.includes(option('only') ?? ''));
 
 /** Largest error that a side may have, relative to the largest |v|, which is 1. */
 const AGREEMENT = 1e-4;
+/** Of Q Kᵀ and P V: above it, the reference and tfjs take seconds. */
+const MAX_SLOW_FLOPS = 150e6;
 
 onnxruntimeWeb.env.wasm.numThreads = 1;
-console.log(machine());
 
+const peak = await Peak.create();
 const results: Result[] = [];
 for (const shape of shapes) {
   const problem = makeProblem(shape);
@@ -37,17 +36,16 @@ for (const shape of shapes) {
     await standardSide(problem, true),
     ...(await onnxruntimeSides('onnxruntime-web', onnxruntimeWeb as unknown as Runtime, problem)),
     ...(await onnxruntimeSides('onnxruntime-node', onnxruntimeNode as unknown as Runtime, problem)),
-    ...(isQuick
+    ...(flops(shape) > MAX_SLOW_FLOPS
       ? []
-      : [await tfjsSide(problem), await flashSide('naive TypeScript', problem, { backend: 'typescript' })]),
+      : [await tfjsSide(problem), await flashSide('reference, float64', problem, { backend: 'typescript' })]),
   ];
   const errors: number[] = [];
   for (const side of sides) errors.push(await checkedError(side, problem));
-  const peak = await peakGflops();
-  const timings = await measure(sides, rounds);
+  peak.sample();
+  const timings = await measure(sides);
   const result = {
     shape: title(shape),
-    peakGflops: Math.max(peak, await peakGflops()),
     sides: timings.map((timing, i) => ({
       name: timing.name,
       milliseconds: 1e3 * timing.median,
@@ -57,10 +55,10 @@ for (const shape of shapes) {
     })),
   };
   results.push(result);
-  printResult(result);
+  printResult(result, peak.sample());
   for (const side of sides) await side.dispose();
 }
-await writeReport('windowAttention', 'Window attention, forward', machine(), results);
+await writeResults('windowAttention', 'Window attention, forward', 'npm run bench', peak.sample(), results);
 
 /** Refuses a side whose output is wrong: it is not timed. */
 async function checkedError(side: Side, { truth, shape }: Problem): Promise<number> {

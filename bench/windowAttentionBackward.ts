@@ -1,9 +1,8 @@
 import { createWindowAttention } from 'flash-window-attention';
-import { machine } from './machine.js';
 import { measure, ratio, type Timing } from './measure.js';
-import { peakGflops } from './peak.js';
+import { Peak } from './peak.js';
 import { makeProblem } from './problem.js';
-import { printResult, type Result, writeReport } from './report.js';
+import { printResult, type Result, writeResults } from './report.js';
 import { flops, SHAPES, title } from './shapes.js';
 import type { Side } from './side.js';
 import { standardBackwardSide } from './sides/standardBackward.js';
@@ -12,6 +11,7 @@ import { standardBackwardSide } from './sides/standardBackward.js';
 
 const NAMES = ['Swin-T stage 1', 'Swin-T stage 3', 'SwinV2-T window 8', 'report, L = 64', 'report, D = 256'];
 const attention = await createWindowAttention({ backend: 'wasm' });
+const peak = await Peak.create();
 const results: Result[] = [];
 for (const shape of SHAPES.filter(({ name }) => NAMES.includes(name))) {
   const problem = makeProblem(shape);
@@ -34,10 +34,10 @@ for (const shape of SHAPES.filter(({ name }) => NAMES.includes(name))) {
     ...others.map((b) => a.reduce((max, x, i) => Math.max(max, Math.abs(x - (b[i] as number))), 0)),
   );
   if (!(worst < 1e-4)) throw new Error(`the sides' dQ differ by ${worst} at ${title(shape)}`);
-  const timings = await measure(sides, 9);
+  peak.sample();
+  const timings = await measure(sides);
   const result: Result = {
     shape: title(shape),
-    peakGflops: await peakGflops(),
     sides: timings.map((timing) => ({
       name: timing.name,
       milliseconds: 1e3 * timing.median,
@@ -48,6 +48,7 @@ for (const shape of SHAPES.filter(({ name }) => NAMES.includes(name))) {
     })),
   };
   results.push(result);
-  printResult(result);
+  printResult(result, peak.sample());
 }
-await writeReport('windowAttentionBackward', 'Window attention, forward and backward', machine(), results);
+const [name, heading] = ['windowAttentionBackward', 'Window attention, forward and backward'];
+await writeResults(name, heading, 'npm run bench', peak.sample(), results);

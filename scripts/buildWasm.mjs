@@ -18,7 +18,7 @@ const common = [
   '112',
 ];
 /** The memory comes from outside, so that modules and threads can share one; 65535 pages is what engines allow. */
-const importedMemory = ['--importMemory', '--initialMemory', '1', '--maximumMemory', '65535'];
+export const importedMemory = ['--importMemory', '--initialMemory', '1', '--maximumMemory', '65535'];
 
 /** @param {string[]} flags */
 export async function compile(flags) {

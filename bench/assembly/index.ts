@@ -1,3 +1,4 @@
+export { mergeHeads, permuteHeads, roll, windowPartition, windowReverse } from './imageCopies';
 export { multiplyAndAddPeak } from './peak';
 export { packPhase, scorePhase, softmaxPhase, valuePhase } from './phases';
 export { standardAttentionBackward } from './standardAttentionBackward';

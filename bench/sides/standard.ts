@@ -9,11 +9,20 @@ export interface BenchExports {
   multiplyAndAddPeak(rounds: number, factor: number, term: number): number;
   standardAttention(...args: number[]): void;
   standardAttentionBackward(...args: number[]): void;
+  roll(from: number, size: number, C: number, shift: number, to: number): void;
+  windowPartition(image: number, size: number, C: number, window: number, windows: number): void;
+  windowReverse(windows: number, size: number, C: number, window: number, image: number): void;
+  permuteHeads(from: number, windows: number, L: number, parts: number, H: number, D: number, to: number): void;
+  mergeHeads(from: number, windows: number, L: number, H: number, D: number, to: number): void;
 }
 
-export async function benchExports(): Promise<BenchExports> {
+/** The kernels of bench/assembly, on a memory of their own or an engine's: they hold no data. */
+export async function benchExports(
+  memory = new WebAssembly.Memory({ initial: 1, maximum: 65535 }),
+): Promise<BenchExports> {
   const bytes = await readFile(new URL('../bench.wasm', import.meta.url));
-  return (await WebAssembly.instantiate(bytes)).instance.exports as unknown as BenchExports;
+  const { instance } = await WebAssembly.instantiate(bytes, { env: { memory } });
+  return instance.exports as unknown as BenchExports;
 }
 
 /**

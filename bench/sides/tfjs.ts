@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { setThreadsCount, setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
+import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Problem } from '../problem.js';
 import type { Side } from '../side.js';
@@ -26,7 +27,7 @@ export async function tfjsSide({ shape, q, k, v, bias, mask }: Problem): Promise
     run: () =>
       tf.tidy(() => {
         const scores = tf.matMul(tf.mul(tf.tensor4d(q.data, dims), D ** -0.5), tf.tensor4d(k.data, dims), false, true);
-        let biased: tf.Tensor = tf.add(scores, tf.tensor4d(bias.data, [1, H, L, L]));
+        let biased: Tensor = tf.add(scores, tf.tensor4d(bias.data, [1, H, L, L]));
         if (mask) {
           const grouped = tf.reshape(biased, [B / nW, nW, H, L, L]);
           biased = tf.reshape(tf.add(grouped, tf.tensor5d(mask.data, [1, nW, 1, L, L])), [B, H, L, L]);
