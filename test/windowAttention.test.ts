@@ -2,12 +2,13 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { WindowAttention } from '../src/index.js';
 import { windowAttention } from '../src/reference/index.js';
-import { float32Tensor, float64Tensor } from '../src/tensor/tensor.js';
+import { float32Tensor, float64Tensor, type TensorLike } from '../src/tensor/tensor.js';
 import { attentionProblem, randomNumbers, randomTensor } from './support/arbitraries.js';
 import { BACKENDS, createEngine } from './support/engines.js';
-import { maxAbs, maxError, relativeError } from './support/errors.js';
+import { maxAbs, maxError, relativeError, shareOfBound } from './support/errors.js';
 import { attentionArgsOf, type GoldenCase, goldenCases, tensorOf } from './support/golden.js';
 import { roundedWindowAttention } from './support/roundedWindowAttention.js';
+import { roundingBounds } from './support/roundingBounds.js';
 
 const cases = [...goldenCases('core'), ...goldenCases('cosine')].filter(({ tensors }) => tensors.o);
 const isStress = ({ name }: GoldenCase) => name.startsWith('stress_');
@@ -58,13 +59,12 @@ describe.each(BACKENDS)('forward on $title', (options) => {
       fc.asyncProperty(attentionProblem, async (args) => {
         const { o, lse } = await attention.forward(args, { lse: true });
         const truth = windowAttention(args);
-        const naive = roundedWindowAttention(args);
-        // Cosines near 1 times a factor of up to 100 are logits whose last place is 1e-5.
-        const factor = 'logitScale' in args ? Math.min(100, Math.exp(Math.max(...args.logitScale.data))) : 1;
-        const bound = (name: 'o' | 'lse', scale: number) =>
-          2 * maxError(naive[name] ?? o, truth[name]) + 2e-6 * (1 + factor / 20) * scale;
-        expect(maxError(o, truth.o)).toBeLessThanOrEqual(bound('o', maxAbs(args.v)));
-        expect(maxError(lse ?? o, truth.lse)).toBeLessThanOrEqual(bound('lse', 1 + maxAbs(truth.lse)));
+        const bounds = roundingBounds(args);
+        for (const [name, actual] of Object.entries({ o, lse }))
+          expect(
+            shareOfBound(actual as TensorLike, truth[name as 'o'], bounds[name] as TensorLike),
+            name,
+          ).toBeLessThanOrEqual(1);
       }),
     );
   });

@@ -98,14 +98,3 @@ export const imageProblem = fc
       ...(hasPadding && { paddingQkv: randomTensor([channels], next) }),
     };
   });
-
-/** Smallest norm of a row of D. */
-export function shortestRow(data: ArrayLike<number>, D: number): number {
-  let shortest = Number.POSITIVE_INFINITY;
-  for (let at = 0; at < data.length; at += D) {
-    let sum = 0;
-    for (let d = at; d < at + D; d++) sum += (data[d] as number) ** 2;
-    shortest = Math.min(shortest, Math.sqrt(sum));
-  }
-  return shortest;
-}

@@ -22,3 +22,14 @@ export function relativeError(actual: TensorLike, expected: TensorLike): number 
   const error = maxError(actual, expected);
   return error === 0 ? 0 : error / maxAbs(expected);
 }
+
+/** Largest |actual − expected| as a share of its element's bound; Infinity where `maxError` is, or a bound is no number. */
+export function shareOfBound(actual: TensorLike, expected: TensorLike, bound: TensorLike): number {
+  const [a, e, b] = [actual, expected, bound].map(toFloat64) as [Float64Array, Float64Array, Float64Array];
+  if (a.length !== e.length || b.length !== e.length) return Number.POSITIVE_INFINITY;
+  return e.reduce((max, value, i) => {
+    if (a[i] === value) return max;
+    const share = Math.abs((a[i] as number) - value) / (b[i] as number);
+    return Number.isNaN(share) ? Number.POSITIVE_INFINITY : Math.max(max, share);
+  }, 0);
+}
