@@ -1,4 +1,4 @@
-import { type TensorLike, toFloat32 } from '../tensor/tensor.js';
+import { isArray, type TensorLike, toFloat32 } from '../tensor/tensor.js';
 import { checkConfig, type SwinConfig } from './config.js';
 import { floats, quantized } from './linearWeight.js';
 import { namesOf } from './names.js';
@@ -38,7 +38,7 @@ export function quantizeStateDict<C extends SwinConfig | TimmConfig>(
   const layers: QuantizedLayer[] = [];
   for (const name of dict.matrices) {
     const weight = tensors[name] as TensorLike;
-    if (weight.data instanceof Int8Array) continue;
+    if (isArray(weight.data, 'Int8Array')) continue;
     const own = quantized(weight);
     rounded[name] = { data: own.data, dims: own.dims, type: 'int8' };
     rounded[`${name}_scale`] = { data: own.scales, dims: [own.dims[0], 1], type: 'float32' };

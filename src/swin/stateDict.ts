@@ -1,5 +1,5 @@
 import { checkObject, checkTensor } from '../tensor/check.js';
-import { product, type TensorLike, toFloat32 } from '../tensor/tensor.js';
+import { isArray, product, type TensorLike, toFloat32 } from '../tensor/tensor.js';
 import { checkFiniteWeight } from './finiteWeights.js';
 import type { LinearWeight } from './linearWeight.js';
 
@@ -43,8 +43,10 @@ export class StateDict {
   takeMatrix(names: string | readonly string[], dims: readonly [number, number]): LinearWeight {
     const name = this.#find(names, dims);
     this.matrices.push(name);
-    const { data, dims: own } = this.tensors[name] as TensorLike;
-    if (!(data instanceof Int8Array)) return this.take(name, dims);
+    const tensor = this.tensors[name] as Partial<TensorLike> | null | undefined;
+    const data: unknown = tensor?.data;
+    if (!isArray(data, 'Int8Array')) return this.take(name, dims);
+    const own: unknown = tensor?.dims;
     const isShape = Array.isArray(own) && own.every(Number.isSafeInteger) && product(own) === data.length;
     checkSizes(name, isShape ? own : [data.length], dims);
     const scales = toFloat32(this.take(`${name}_scale`, [dims[0], 1]));

@@ -78,17 +78,19 @@ export function reshaped({ data, type }: TensorLike, dims: readonly number[]): T
   return { data, dims, ...(type !== undefined && { type }) };
 }
 
-/** Names of the typed arrays that hold floats or their bits, and those arrays. */
-interface FloatArrays {
+/** Names of the typed arrays that hold elements or their bits, and those arrays. */
+interface ElementArrays {
   readonly Float32Array: Float32Array;
   readonly Float64Array: Float64Array;
   readonly Uint16Array: Uint16Array;
   /** From Node 24 on; TypeScript's lib for Node 20 does not know it. */
   readonly Float16Array: Uint16Array;
+  /** Of quantised weights alone. */
+  readonly Int8Array: Int8Array;
 }
 
 /** Whether `data` is a typed array of that name, whatever realm made it. */
-export function isArray<N extends keyof FloatArrays>(data: unknown, name: N): data is FloatArrays[N] {
+export function isArray<N extends keyof ElementArrays>(data: unknown, name: N): data is ElementArrays[N] {
   return ArrayBuffer.isView(data) && (data as Partial<Float32Array>)[Symbol.toStringTag] === name;
 }
 
