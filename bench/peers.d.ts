@@ -18,7 +18,25 @@ declare module '@tensorflow/tfjs-core' {
   export function softmax(x: Tensor): Tensor;
 }
 declare module 'onnxruntime-node';
-declare module 'onnxruntime-web';
+declare module 'onnxruntime-web' {
+  export interface Tensor {
+    readonly data: unknown;
+  }
+  export namespace InferenceSession {
+    type SessionOptions = object;
+  }
+  export interface InferenceSession {
+    run(feeds: Readonly<Record<string, Tensor>>): Promise<Readonly<Record<string, Tensor>>>;
+    readonly inputNames: readonly string[];
+    readonly outputNames: readonly string[];
+    release(): Promise<void>;
+  }
+  export const InferenceSession: {
+    create(model: Uint8Array, options?: InferenceSession.SessionOptions): Promise<InferenceSession>;
+  };
+  export const Tensor: new (type: 'float32', data: Float32Array, dims: readonly number[]) => Tensor;
+  export const env: { readonly wasm: { numThreads?: number; wasmPaths?: string } };
+}
 declare module 'protobufjs';
 declare module 'vega';
 declare module 'vega-lite' {
