@@ -1,3 +1,8 @@
+/**
+ * The engine: window attention forward and backward, over windows and over whole images. Importing it compiles nothing.
+ * @module flash-window-attention
+ */
+
 export type { AttentionArgs, AttentionBackwardArgs } from './arguments/attentionArgs.js';
 export type { ShiftedWindowArgs, ShiftedWindowBackwardArgs, Size } from './arguments/shiftedWindowArgs.js';
 export { createWindowAttention } from './attention/createWindowAttention.js';

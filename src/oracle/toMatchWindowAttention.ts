@@ -10,7 +10,10 @@ export interface MatcherResult {
   message(): string;
 }
 
-type MatcherOptions = { readonly dtype?: Precision | undefined };
+/** Options of `toMatchWindowAttention`: the precision of the kernel, float32 by default. */
+export interface MatcherOptions {
+  readonly dtype?: Precision | undefined;
+}
 
 declare global {
   // What vitest and jest both let matchers be declared in.

@@ -1,3 +1,8 @@
+/**
+ * Models in worker threads, for servers on Node.
+ * @module flash-window-attention/pool
+ */
+
 export type { RawImage } from '../image/rawImage.js';
 export type { Classification } from '../swin/scores.js';
 export type {

@@ -1,3 +1,8 @@
+/**
+ * The float64 reference, synchronous and without WebAssembly: attention, backward, partition, shift, masks, position bias.
+ * @module flash-window-attention/reference
+ */
+
 export type { AttentionArgs, AttentionBackwardArgs } from '../arguments/attentionArgs.js';
 export type { ShiftedWindowArgs, ShiftedWindowBackwardArgs, Size } from '../arguments/shiftedWindowArgs.js';
 export { type ContinuousPositionBiasArgs, continuousPositionBias } from './continuousPositionBias.js';

@@ -1,3 +1,8 @@
+/**
+ * Swin V1 and V2 classifiers, models and backbones.
+ * @module flash-window-attention/swin
+ */
+
 export type { RawImage } from '../image/rawImage.js';
 export { resizeRelativePositionBias } from '../reference/resizeRelativePositionBias.js';
 export type { SwinConfig } from './config.js';

@@ -1,5 +1,5 @@
 // npm run test:runtimes -- [--write] [--cycles N] [--only NAME]: packs the package, installs the tarball, and runs
-// programs/results.mjs in every runtime, or in those whose name holds NAME. Writes the README's table with --write, and
+// programs/results.mjs in every runtime, or in those whose name holds NAME. Writes the table of docs/runtimes.md with --write, and
 // fails where the table is not what was measured.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -98,10 +98,10 @@ function server(runtime, flags) {
 }
 
 function writeTable(markdown) {
-  const path = join(root, 'README.md');
-  const readme = readFileSync(path, 'utf8');
-  const updated = readme.replace(/(<!-- runtimes -->\n)[\s\S]*(<!-- \/runtimes -->)/, `$1${markdown}$2`);
+  const path = join(root, 'docs/runtimes.md');
+  const page = readFileSync(path, 'utf8');
+  const updated = page.replace(/(<!-- runtimes -->\n)[\s\S]*(<!-- \/runtimes -->)/, `$1${markdown}$2`);
   if (options.write) writeFileSync(path, updated);
-  else if (updated !== readme)
-    throw new Error('the table of runtimes in README.md is not what was measured: --write it');
+  else if (updated !== page)
+    throw new Error('the table of runtimes in docs/runtimes.md is not what was measured: --write it');
 }

@@ -1,4 +1,4 @@
-/** The README's table of runtimes, from what the engines said of themselves there. */
+/** The table of runtimes in docs/runtimes.md, from what the engines said of themselves there. */
 export function table(rows) {
   const columns = ['runtime', 'package', 'SIMD', 'relaxed SIMD', 'threads', 'TypeScript', 'images'];
   const line = (cells) => `| ${cells.join(' | ')} |\n`;
