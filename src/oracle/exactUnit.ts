@@ -1,6 +1,6 @@
 import { normalizeBackward, softmaxBackward } from '../reference/gradients.js';
 import { clampLogitScale, MAX_LOGIT_SCALE, NORM_FLOOR, rowNorms, softmaxRows } from '../reference/scores.js';
-import { PRODUCTS, transposeInto } from './products.js';
+import { PRODUCTS } from './products.js';
 
 /** Inputs of one head of one window. q, k, v, dO: (L, D); bias, mask: (L, L). */
 export interface Unit<T extends Float32Array | Float64Array> {
@@ -54,8 +54,6 @@ export class ExactUnit {
   kNorms: Float64Array | undefined;
   dLogitScale = 0;
   factor = 1;
-  readonly #transposed: Float64Array;
-  readonly #square: Float64Array;
 
   constructor(
     readonly L: number,
@@ -64,16 +62,9 @@ export class ExactUnit {
   ) {
     const square = () => new Float64Array(L * L);
     const rows = () => new Float64Array(L * D);
-    [this.dots, this.S, this.P, this.dP, this.dS, this.#square] = [
-      square(),
-      square(),
-      square(),
-      square(),
-      square(),
-      square(),
-    ];
+    [this.dots, this.S, this.P, this.dP, this.dS] = [square(), square(), square(), square(), square()];
     [this.o, this.dQ, this.dK, this.dV, this.dQHat, this.dKHat] = [rows(), rows(), rows(), rows(), rows(), rows()];
-    [this.qHat, this.kHat, this.#transposed] = [rows(), rows(), rows()];
+    [this.qHat, this.kHat] = [rows(), rows()];
     [this.delta, this.lse] = [new Float64Array(L), new Float64Array(L)];
   }
 
@@ -85,21 +76,20 @@ export class ExactUnit {
     this.kNorms = isCosine ? rowNorms(unit.k, 0, L, D) : undefined;
     this.qHat = this.qNorms ? unitRows(unit.q, this.qNorms, D) : unit.q;
     this.kHat = this.kNorms ? unitRows(unit.k, this.kNorms, D) : unit.k;
-    this.products.exact(this.qHat, this.kHat, L, L, D, dots);
+    this.products.exact(this.qHat, this.kHat, L, L, D, dots, 'B');
     for (let ij = 0; ij < L * L; ij++) {
       const added = (unit.bias ? (unit.bias[ij] as number) : 0) + (unit.mask ? (unit.mask[ij] as number) : 0);
       S[ij] = this.factor * (dots[ij] as number) + added;
     }
     P.set(S);
     softmaxRows(P, L, this.lse);
-    transposeInto(unit.v, L, D, this.#transposed);
-    this.products.exact(P, this.#transposed, L, D, L, this.o);
+    this.products.exact(P, unit.v, L, D, L, this.o, '');
     if (unit.dO) this.#backward(unit, unit.dO);
   }
 
   #backward({ q, k, v, logitScale }: Unit<Float64Array>, dO: Float64Array): void {
     const { L, D, P, dP, dS, delta, factor, qNorms, kNorms } = this;
-    this.products.exact(dO, v, L, L, D, dP);
+    this.products.exact(dO, v, L, L, D, dP, 'B');
     for (let i = 0; i < L; i++) {
       let sum = 0;
       for (let j = i * L; j < (i + 1) * L; j++) sum += (P[j] as number) * (dP[j] as number);
@@ -107,15 +97,10 @@ export class ExactUnit {
     }
     dS.set(dP);
     softmaxBackward(P, dS, L);
-    transposeInto(P, L, L, this.#square);
-    transposeInto(dO, L, D, this.#transposed);
-    this.products.exact(this.#square, this.#transposed, L, D, L, this.dV);
+    this.products.exact(P, dO, L, D, L, this.dV, 'A');
     const [dQHat, dKHat] = qNorms ? [this.dQHat, this.dKHat] : [this.dQ, this.dK];
-    transposeInto(this.kHat, L, D, this.#transposed);
-    this.products.exact(dS, this.#transposed, L, D, L, dQHat);
-    transposeInto(dS, L, L, this.#square);
-    transposeInto(this.qHat, L, D, this.#transposed);
-    this.products.exact(this.#square, this.#transposed, L, D, L, dKHat);
+    this.products.exact(dS, this.kHat, L, D, L, dQHat, '');
+    this.products.exact(dS, this.qHat, L, D, L, dKHat, 'A');
     for (let at = 0; at < L * D; at++) {
       dQHat[at] = factor * (dQHat[at] as number);
       dKHat[at] = factor * (dKHat[at] as number);

@@ -1,6 +1,6 @@
 import type { ExactUnit, Unit } from './exactUnit.js';
 import type { Rounding } from './precision.js';
-import { PRODUCTS, transposeInto } from './products.js';
+import { PRODUCTS } from './products.js';
 
 /** Variance of a rounding to float32, relative to the number rounded: evenly spread over half a unit in the last place. */
 const ARITHMETIC = 2 ** -48 / 3;
@@ -31,15 +31,15 @@ export class ExpectedRounding {
   readonly #ofP: Float64Array;
   readonly #ofDP: Float64Array;
   readonly #weights: Float64Array;
-  readonly #transposed: Float64Array;
   readonly #squares: {
     readonly q: Float64Array;
     readonly k: Float64Array;
     readonly v: Float64Array;
     readonly dO: Float64Array;
   };
-  readonly #columns: Float64Array;
   readonly #shifts: Float64Array;
+  /** Of each row, Σ of its probabilities' variances. */
+  readonly #totals: Float64Array;
   /** Roundings of a sum over D or L: those of its parts in any order, and those of a sum that grows steadily. */
   readonly #sumD: number;
   readonly #sumL: number;
@@ -58,11 +58,11 @@ export class ExpectedRounding {
   ) {
     const rows = () => new Float64Array(L * D);
     const square = () => new Float64Array(L * L);
-    [this.o, this.dQ, this.dK, this.dV, this.#columns, this.#shifts] = [rows(), rows(), rows(), rows(), rows(), rows()];
+    [this.o, this.dQ, this.dK, this.dV, this.#shifts] = [rows(), rows(), rows(), rows(), rows()];
     [this.dBias, this.#ofScores, this.#ofP, this.#ofDP] = [square(), square(), square(), square()];
-    [this.#weights, this.#transposed] = [square(), square()];
+    this.#weights = square();
     this.#squares = { q: rows(), k: rows(), v: rows(), dO: rows() };
-    this.lse = new Float64Array(L);
+    [this.lse, this.#totals] = [new Float64Array(L), new Float64Array(L)];
     const { operandFormat: operand, storedFormat: stored } = rounding;
     // A cut errs by up to a unit in the last place, rounding by half of one.
     this.#operand = operand ? 4 ** -(operand.fractionBits + (operand.isCut ? 0 : 1)) / 3 : 0;
@@ -88,19 +88,28 @@ export class ExpectedRounding {
     const ofQ = spread * (this.#operand + (isCosine ? 4 * ARITHMETIC : ARITHMETIC));
     const ofK = spread * ((isCosine || !this.isExact ? this.#operand : 0) + (isCosine ? 4 * ARITHMETIC : 0));
     const ofV = this.isExact ? 0 : this.#operand;
-    const [scores, ofP, weights, transposed] = [this.#ofScores, this.#ofP, this.#weights, this.#transposed];
-    this.products.exact(q, k, L, L, D, scores);
+    const [scores, ofP, weights] = [this.#ofScores, this.#ofP, this.#weights];
+    // Numbers are declared one by one: V8 boxes those that come out of a pattern.
+    const ofProduct = ofQ + ofK + this.#sumD;
+    const growthD = this.#growthD;
+    const operand = this.#operand;
+    const smallest = this.#smallest;
+    const ofWeight = ofV + this.#sumL;
+    this.products.exact(q, k, L, L, D, scores, 'B');
     for (let i = 0; i < L; i++) {
       let max = Number.NEGATIVE_INFINITY;
       for (let j = i * L; j < (i + 1) * L; j++) max = Math.max(max, S[j] as number);
       const lse = exact.lse[i] as number;
-      let [coherent, common] = [0, 0];
+      let coherent = 0;
+      let common = 0;
       for (let ij = i * L; ij < (i + 1) * L; ij++) {
-        const [p, s, dot] = [P[ij] as number, S[ij] as number, dots[ij] as number];
+        const p = P[ij] as number;
+        const s = S[ij] as number;
+        const dot = dots[ij] as number;
         const added = unit.bias || unit.mask ? s - factor * dot : 0;
         const below = s - max;
         const own =
-          factor * factor * ((scores[ij] as number) * (ofQ + ofK + this.#sumD) + this.#growthD * dot * dot) +
+          factor * factor * ((scores[ij] as number) * ofProduct + growthD * dot * dot) +
           ARITHMETIC * (2 * s * s + 2 * added * added + 4 + 3 * below * below);
         // A score of −∞ has no error, one of NaN is judged apart.
         const variance = own < Number.POSITIVE_INFINITY ? own : 0;
@@ -115,82 +124,86 @@ export class ExpectedRounding {
         const p = P[ij] as number;
         const variance = scores[ij] as number;
         const direct = errorOfExp(p, variance);
-        const rounding = p * p * this.#operand + this.#smallest;
+        const rounding = p * p * operand + smallest;
         // What all scores of a row have in common cancels in P.
         ofP[ij] =
           (variance < 1e-4 ? p * p * (variance * Math.abs(1 - 2 * p) + common) : direct) + p * p * ofLse + rounding;
         scores[ij] = direct;
         total += direct;
-        weights[ij] = direct + rounding + p * p * (ofV + this.#sumL);
+        weights[ij] = direct + rounding + p * p * ofWeight;
       }
-      this.#columns[i] = total;
+      this.#totals[i] = total;
     }
     // Σ direct (v − o)² + Σ rest v².
-    transposeInto(unit.v, L, D, this.#shifts);
-    this.products.exact(scores, this.#shifts, L, D, L, this.o);
-    transposeInto(v, L, D, this.#shifts);
-    this.products.exact(weights, this.#shifts, L, D, L, this.dQ);
-    for (let at = 0; at < L * D; at++) {
-      const value = o[at] as number;
-      const total = this.#columns[Math.floor(at / D)] as number;
-      const spread = (this.dQ[at] as number) - 2 * value * (this.o[at] as number) + value * value * total;
-      this.o[at] = Math.max(0, spread) + (this.#growthL + this.#operand) * value * value;
+    const shifts = this.#shifts;
+    const ofO = this.o;
+    const growth = this.#growthL + operand;
+    this.products.exact(scores, unit.v, L, D, L, shifts, '');
+    this.products.exact(weights, v, L, D, L, ofO, '');
+    for (let i = 0; i < L; i++) {
+      const total = this.#totals[i] as number;
+      for (let at = i * D; at < (i + 1) * D; at++) {
+        const value = o[at] as number;
+        const apart = (ofO[at] as number) - 2 * value * (shifts[at] as number) + value * value * total;
+        ofO[at] = Math.max(0, apart) + growth * value * value;
+      }
     }
-    if (unit.dO) this.#backward(unit, unit.dO, exact, { ofQ, ofK, ofV, transposed });
+    if (unit.dO) this.#backward(unit.dO, exact, { ofQ, ofK, ofV });
   }
 
   #backward(
-    _unit: Unit<Float64Array>,
     dO: Float64Array,
     exact: ExactUnit,
-    {
-      ofQ,
-      ofK,
-      ofV,
-      transposed,
-    }: { readonly ofQ: number; readonly ofK: number; readonly ofV: number; readonly transposed: Float64Array },
+    { ofQ, ofK, ofV }: { readonly ofQ: number; readonly ofK: number; readonly ofV: number },
   ): void {
     const { L, D, B, dBias } = this;
     const { P, dP, dS, delta, factor, o, qNorms, kNorms } = exact;
-    const [ofP, ofDP, weights, columns, scores] = [this.#ofP, this.#ofDP, this.#weights, this.#columns, this.#ofScores];
+    const [ofP, ofDP, weights, scores] = [this.#ofP, this.#ofDP, this.#weights, this.#ofScores];
     const { q, k, v, dO: gradients } = this.#squares;
     squareInto(dO, gradients);
     const ofG = this.isExact ? 0 : this.#operand;
-    for (let ij = 0; ij < L * L; ij++) weights[ij] = (ofP[ij] as number) + (P[ij] as number) ** 2 * (ofG + this.#sumL);
-    transposeInto(weights, L, L, transposed);
-    transposeInto(gradients, L, D, columns);
-    this.products.exact(transposed, columns, L, D, L, this.dV);
-    addSquares(this.dV, exact.dV, this.#growthL + this.#operand);
+    const growthD = this.#growthD;
+    const operand = this.#operand;
+    const ofWeight = ofG + this.#sumL;
+    for (let ij = 0; ij < L * L; ij++) weights[ij] = (ofP[ij] as number) + (P[ij] as number) ** 2 * ofWeight;
+    this.products.exact(weights, gradients, L, D, L, this.dV, 'A');
+    addSquares(this.dV, exact.dV, this.#growthL + operand);
 
-    this.products.exact(gradients, v, L, L, D, ofDP);
+    this.products.exact(gradients, v, L, L, D, ofDP, 'B');
     const squared = factor * factor;
     const smallest = this.#smallest * Math.max(1, 1 / (squared || 1));
+    const ofO = this.#stored + ofG + this.#sumD;
+    const ofProduct = ofG + ofV + this.#sumD;
+    const ofTerm = this.#sumL + operand;
+    const ofDifference = 4 * ARITHMETIC + operand;
+    const ofBias = ARITHMETIC * (B / 2 + 1);
     for (let i = 0; i < L; i++) {
       const ofRow = delta[i] as number;
       let ofDelta = this.#growthL * ofRow * ofRow;
       for (let at = i * D; at < (i + 1) * D; at++) {
-        ofDelta += (this.#stored + ofG + this.#sumD) * (gradients[at] as number) * (o[at] as number) ** 2;
+        ofDelta += ofO * (gradients[at] as number) * (o[at] as number) ** 2;
       }
       for (let ij = i * L; ij < (i + 1) * L; ij++) {
-        const [p, gradient, ds] = [P[ij] as number, dP[ij] as number, dS[ij] as number];
-        const own = (ofDP[ij] as number) * (ofG + ofV + this.#sumD) + this.#growthD * gradient * gradient;
+        const p = P[ij] as number;
+        const gradient = dP[ij] as number;
+        const ds = dS[ij] as number;
+        const own = (ofDP[ij] as number) * ofProduct + growthD * gradient * gradient;
         const apart = (gradient - ofRow) ** 2;
-        ofDelta += (scores[ij] as number) * apart + p * p * (own + (this.#sumL + this.#operand) * gradient * gradient);
-        ofDP[ij] = (ofP[ij] as number) * apart + p * p * own + (4 * ARITHMETIC + this.#operand) * ds * ds + smallest;
+        ofDelta += (scores[ij] as number) * apart + p * p * (own + ofTerm * gradient * gradient);
+        ofDP[ij] = (ofP[ij] as number) * apart + p * p * own + ofDifference * ds * ds + smallest;
       }
       for (let ij = i * L; ij < (i + 1) * L; ij++) {
-        const [p, own, ds2] = [P[ij] as number, ofDP[ij] as number, (dS[ij] as number) ** 2];
+        const p = P[ij] as number;
+        const own = ofDP[ij] as number;
+        const ds2 = (dS[ij] as number) ** 2;
         // An error of delta runs along the row: (Σ p k)² ≤ Σ p k².
         weights[ij] = squared * (own + p * ofDelta + ds2 * (ofK + this.#sumL));
-        dBias[ij] = own + p * p * ofDelta + ARITHMETIC * (B / 2 + 1) * ds2;
+        dBias[ij] = own + p * p * ofDelta + ofBias * ds2;
         ofDP[ij] = squared * (own + p * p * ofDelta + ds2 * (ofQ + this.#sumL));
       }
     }
-    transposeInto(k, L, D, columns);
-    this.products.exact(weights, columns, L, D, L, this.dQ);
-    transposeInto(ofDP, L, L, transposed);
-    transposeInto(q, L, D, columns);
-    this.products.exact(transposed, columns, L, D, L, this.dK);
+    this.products.exact(weights, k, L, D, L, this.dQ, '');
+    this.products.exact(ofDP, q, L, D, L, this.dK, 'A');
     addSquares(this.dQ, qNorms ? exact.dQHat : exact.dQ, this.#growthL);
     addSquares(this.dK, qNorms ? exact.dKHat : exact.dK, this.#growthL);
     if (!qNorms || !kNorms) return;

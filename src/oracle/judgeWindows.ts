@@ -171,7 +171,8 @@ function widened({ q, k, v, dO, bias, mask, logitScale }: Stretch['args']): Wide
 /** The inputs as a kernel of some precision loads them. */
 function rounded(inputs: Widened<Float64Array>, { storedFormat }: Rounding): Widened<Float32Array> {
   const load = (x: Float64Array) => {
-    const loaded = new Float32Array(x);
+    const loaded = new Float32Array(x.length);
+    for (let i = 0; i < x.length; i++) loaded[i] = x[i] as number;
     if (storedFormat) roundInPlace(storedFormat, loaded);
     return loaded;
   };
@@ -188,7 +189,9 @@ function rounded(inputs: Widened<Float64Array>, { storedFormat }: Rounding): Wid
 }
 
 function isSame(x: Float64Array | undefined, y: Float32Array | undefined): boolean {
-  return x === undefined || y === undefined || x.every((value, i) => value === y[i]);
+  if (x === undefined || y === undefined) return true;
+  for (let i = 0; i < x.length; i++) if (x[i] !== y[i]) return false;
+  return true;
 }
 
 interface Place {

@@ -4,7 +4,20 @@ export interface Products {
   readonly rounded: typeof roundedProducts;
 }
 
-/** `out = A Bᵀ` in float64. A: (n, depth), B: (m, depth), out: (n, m). Tiles of 2 × 4 sums stay in registers. */
+/** Operands of a product that lie in memory as the transpose of what is multiplied: none, the first, the second. */
+export type Transposed = '' | 'A' | 'B';
+
+/** Distances of neighbours in A along n and depth, and in B along m and depth. */
+function stridesOf(transposed: Transposed, n: number, m: number, depth: number) {
+  const isA = transposed === 'A';
+  const isB = transposed === 'B';
+  return { aRow: isA ? 1 : depth, aStep: isA ? n : 1, bColumn: isB ? depth : 1, bStep: isB ? 1 : m };
+}
+
+/**
+ * `out = A B` in float64. A: (n, depth), B: (depth, m), out: (n, m); where `transposed` names A, it lies as (depth, n), where
+ * it names B, that lies as (m, depth). Tiles of 2 × 4 sums stay in registers.
+ */
 export function exactProducts(
   A: Float64Array,
   B: Float64Array,
@@ -12,15 +25,17 @@ export function exactProducts(
   m: number,
   depth: number,
   out: Float64Array,
+  transposed: Transposed,
 ): void {
+  const { aRow, aStep, bColumn, bStep } = stridesOf(transposed, n, m, depth);
   for (let i = 0; i < n; i += 2) {
-    const a0 = i * depth;
-    const a1 = i + 1 < n ? a0 + depth : a0;
     for (let j = 0; j < m; j += 4) {
-      const b0 = j * depth;
-      const b1 = Math.min(j + 1, m - 1) * depth;
-      const b2 = Math.min(j + 2, m - 1) * depth;
-      const b3 = Math.min(j + 3, m - 1) * depth;
+      let a0 = i * aRow;
+      let a1 = i + 1 < n ? a0 + aRow : a0;
+      let b0 = j * bColumn;
+      let b1 = Math.min(j + 1, m - 1) * bColumn;
+      let b2 = Math.min(j + 2, m - 1) * bColumn;
+      let b3 = Math.min(j + 3, m - 1) * bColumn;
       let s00 = 0;
       let s01 = 0;
       let s02 = 0;
@@ -30,12 +45,12 @@ export function exactProducts(
       let s12 = 0;
       let s13 = 0;
       for (let d = 0; d < depth; d++) {
-        const x0 = A[a0 + d] as number;
-        const x1 = A[a1 + d] as number;
-        const y0 = B[b0 + d] as number;
-        const y1 = B[b1 + d] as number;
-        const y2 = B[b2 + d] as number;
-        const y3 = B[b3 + d] as number;
+        const x0 = A[a0] as number;
+        const x1 = A[a1] as number;
+        const y0 = B[b0] as number;
+        const y1 = B[b1] as number;
+        const y2 = B[b2] as number;
+        const y3 = B[b3] as number;
         s00 += x0 * y0;
         s01 += x0 * y1;
         s02 += x0 * y2;
@@ -44,6 +59,12 @@ export function exactProducts(
         s11 += x1 * y1;
         s12 += x1 * y2;
         s13 += x1 * y3;
+        a0 += aStep;
+        a1 += aStep;
+        b0 += bStep;
+        b1 += bStep;
+        b2 += bStep;
+        b3 += bStep;
       }
       storeRow(out, i * m + j, m - j, s00, s01, s02, s03);
       if (i + 1 < n) storeRow(out, (i + 1) * m + j, m - j, s10, s11, s12, s13);
@@ -51,10 +72,7 @@ export function exactProducts(
   }
 }
 
-/**
- * `out = A Bᵀ` in float32, every product and sum rounded: sums of `chunk` products in the order of the index, then the sum
- * of these. A: (n, depth), B: (m, depth), out: (n, m).
- */
+/** The same in float32, every product and sum rounded: sums of `chunk` products in the order of the index, then the sum of these. */
 export function roundedProducts(
   A: Float32Array,
   B: Float32Array,
@@ -62,16 +80,18 @@ export function roundedProducts(
   m: number,
   depth: number,
   out: Float32Array,
+  transposed: Transposed,
   chunk: number,
 ): void {
   const r = Math.fround;
+  const { aRow, aStep, bColumn, bStep } = stridesOf(transposed, n, m, depth);
   for (let i = 0; i < n; i++) {
-    const a0 = i * depth;
     for (let j = 0; j < m; j += 4) {
-      const b0 = j * depth;
-      const b1 = Math.min(j + 1, m - 1) * depth;
-      const b2 = Math.min(j + 2, m - 1) * depth;
-      const b3 = Math.min(j + 3, m - 1) * depth;
+      let a0 = i * aRow;
+      let b0 = j * bColumn;
+      let b1 = Math.min(j + 1, m - 1) * bColumn;
+      let b2 = Math.min(j + 2, m - 1) * bColumn;
+      let b3 = Math.min(j + 3, m - 1) * bColumn;
       let t0 = r(0);
       let t1 = r(0);
       let t2 = r(0);
@@ -83,11 +103,16 @@ export function roundedProducts(
         let s2 = r(0);
         let s3 = r(0);
         for (let d = start; d < end; d++) {
-          const x = A[a0 + d] as number;
-          s0 = r(s0 + r(x * (B[b0 + d] as number)));
-          s1 = r(s1 + r(x * (B[b1 + d] as number)));
-          s2 = r(s2 + r(x * (B[b2 + d] as number)));
-          s3 = r(s3 + r(x * (B[b3 + d] as number)));
+          const x = A[a0] as number;
+          s0 = r(s0 + r(x * (B[b0] as number)));
+          s1 = r(s1 + r(x * (B[b1] as number)));
+          s2 = r(s2 + r(x * (B[b2] as number)));
+          s3 = r(s3 + r(x * (B[b3] as number)));
+          a0 += aStep;
+          b0 += bStep;
+          b1 += bStep;
+          b2 += bStep;
+          b3 += bStep;
         }
         t0 = r(t0 + s0);
         t1 = r(t1 + s1);
@@ -100,11 +125,6 @@ export function roundedProducts(
 }
 
 export const PRODUCTS: Products = { exact: exactProducts, rounded: roundedProducts };
-
-/** Writes Xᵀ. X: (n, m), out: (m, n). */
-export function transposeInto(X: Float32Array | Float64Array, n: number, m: number, out: typeof X): void {
-  for (let i = 0; i < n; i++) for (let j = 0; j < m; j++) out[j * n + i] = X[i * m + j] as number;
-}
 
 function storeRow(
   out: Float32Array | Float64Array,

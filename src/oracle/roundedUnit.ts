@@ -2,7 +2,7 @@ import { NORM_FLOOR } from '../reference/scores.js';
 import { factorOf, hasLogitGradient, type Unit } from './exactUnit.js';
 import { roundInPlace } from './floatFormats.js';
 import type { Rounding } from './precision.js';
-import { PRODUCTS, transposeInto } from './products.js';
+import { PRODUCTS } from './products.js';
 
 /** What a right kernel may do in one way or another. */
 export interface Order {
@@ -51,8 +51,6 @@ export class RoundedUnit {
   readonly #S: Float32Array;
   readonly #P: Float32Array;
   readonly #operand: Float32Array;
-  readonly #square: Float32Array;
-  readonly #transposed: Float32Array;
   readonly #delta: Float32Array;
 
   constructor(
@@ -64,10 +62,9 @@ export class RoundedUnit {
   ) {
     const square = () => new Float32Array(L * L);
     const rows = () => new Float32Array(L * D);
-    [this.dS, this.#S, this.#P] = [square(), square(), square()];
-    [this.#operand, this.#square] = [square(), square()];
+    [this.dS, this.#S, this.#P, this.#operand] = [square(), square(), square(), square()];
     [this.o, this.dQ, this.dK, this.dV] = [rows(), rows(), rows(), rows()];
-    [this.#q, this.#k, this.#v, this.#dO, this.#transposed] = [rows(), rows(), rows(), rows(), rows()];
+    [this.#q, this.#k, this.#v, this.#dO] = [rows(), rows(), rows(), rows()];
     [this.lse, this.#delta] = [new Float32Array(L), new Float32Array(L)];
   }
 
@@ -80,7 +77,7 @@ export class RoundedUnit {
     this.#load(unit.q, qNorms, order.isScaleFirst ? factor : 1, Q);
     this.#load(unit.k, kNorms, 1, K);
     this.#load(unit.v, undefined, 1, V);
-    this.products.rounded(Q, K, L, L, D, S, order.chunk);
+    this.products.rounded(Q, K, L, L, D, S, 'B', order.chunk);
     for (let ij = 0; ij < L * L; ij++) {
       let s = S[ij] as number;
       if (!order.isScaleFirst) s = r(factor * s);
@@ -90,8 +87,7 @@ export class RoundedUnit {
     }
     this.#softmax();
     this.#toOperand(this.#P, this.#operand);
-    transposeInto(V, L, D, this.#transposed);
-    this.products.rounded(this.#operand, this.#transposed, L, D, L, this.o, order.chunk);
+    this.products.rounded(this.#operand, V, L, D, L, this.o, '', order.chunk);
     if (order.isNormalisedLast) this.#normaliseOutput();
     this.#store(this.o);
     if (unit.dO) this.#backward(unit, unit.dO, factor, qNorms, kNorms);
@@ -105,34 +101,36 @@ export class RoundedUnit {
     kNorms: Float32Array | undefined,
   ): void {
     const { L, D, order, dS, dQ, dK, dV } = this;
-    const [P, G, operand, transposed] = [this.#P, this.#dO, this.#operand, this.#transposed];
+    const [P, G, operand] = [this.#P, this.#dO, this.#operand];
     this.#load(dO, undefined, 1, G);
     if (order.isNormalisedLast) {
-      for (let ij = 0; ij < L * L; ij++) {
-        const lse = this.lse[Math.floor(ij / L)] as number;
-        P[ij] = lse === Number.NEGATIVE_INFINITY ? 0 : exp(r((this.#S[ij] as number) - lse));
+      const S = this.#S;
+      for (let i = 0; i < L; i++) {
+        const lse = this.lse[i] as number;
+        for (let ij = i * L; ij < (i + 1) * L; ij++) {
+          P[ij] = lse === Number.NEGATIVE_INFINITY ? 0 : exp(r((S[ij] as number) - lse));
+        }
       }
       this.#toOperand(P, operand);
     }
-    transposeInto(operand, L, L, this.#square);
-    transposeInto(G, L, D, transposed);
-    this.products.rounded(this.#square, transposed, L, D, L, dV, order.chunk);
+    this.products.rounded(operand, G, L, D, L, dV, 'A', order.chunk);
     this.#store(dV);
-    this.products.rounded(G, this.#v, L, L, D, dS, order.chunk);
+    this.products.rounded(G, this.#v, L, L, D, dS, 'B', order.chunk);
     this.#rowSums(P, G);
-    for (let ij = 0; ij < L * L; ij++) {
-      dS[ij] = (P[ij] as number) * r((dS[ij] as number) - (this.#delta[Math.floor(ij / L)] as number));
-    }
     // Scaled q gives dK its scale; else dS takes it before it becomes an operand.
     const before = order.isScaleFirst ? 1 : factor;
-    for (let ij = 0; ij < L * L; ij++) operand[ij] = before * (dS[ij] as number);
+    for (let i = 0; i < L; i++) {
+      const delta = this.#delta[i] as number;
+      for (let ij = i * L; ij < (i + 1) * L; ij++) {
+        const ds = r((P[ij] as number) * r((dS[ij] as number) - delta));
+        dS[ij] = ds;
+        operand[ij] = before * ds;
+      }
+    }
     if (this.rounding.operandFormat) roundInPlace(this.rounding.operandFormat, operand);
-    transposeInto(this.#k, L, D, transposed);
-    this.products.rounded(operand, transposed, L, D, L, dQ, order.chunk);
+    this.products.rounded(operand, this.#k, L, D, L, dQ, '', order.chunk);
     if (order.isScaleFirst) for (let at = 0; at < L * D; at++) dQ[at] = factor * (dQ[at] as number);
-    transposeInto(operand, L, L, this.#square);
-    transposeInto(this.#q, L, D, transposed);
-    this.products.rounded(this.#square, transposed, L, D, L, dK, order.chunk);
+    this.products.rounded(operand, this.#q, L, D, L, dK, 'A', order.chunk);
     if (qNorms && kNorms) {
       this.dLogitScale = hasLogitGradient(unit.logitScale) ? this.#logitGradient(order.isScaleFirst ? factor : 1) : 0;
       normaliseBackward(unit.q, qNorms, dQ, D);
@@ -192,9 +190,10 @@ export class RoundedUnit {
   }
 
   #normaliseOutput(): void {
-    for (let at = 0; at < this.o.length; at++) {
-      const sum = this.#delta[Math.floor(at / this.D)] as number;
-      this.o[at] = sum === 0 ? 0 : (this.o[at] as number) / sum;
+    const { L, D, o } = this;
+    for (let i = 0; i < L; i++) {
+      const sum = this.#delta[i] as number;
+      for (let at = i * D; at < (i + 1) * D; at++) o[at] = sum === 0 ? 0 : (o[at] as number) / sum;
     }
   }
 

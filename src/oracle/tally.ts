@@ -149,18 +149,32 @@ export class Tallier {
     const { actual, truth, naive, otherNaive, noise, tokens } = part;
     const { bins, sums } = tally;
     const { allowed } = this.storage;
-    const [errors, naives, noises, largests] = [
-      this.#columns.error.fill(0),
-      this.#columns.naive.fill(0),
-      this.#columns.noise.fill(0),
-      this.#columns.largest.fill(0),
-    ];
+    const errors = this.#columns.error.fill(0);
+    const naives = this.#columns.naive.fill(0);
+    const noises = this.#columns.noise.fill(0);
+    const largests = this.#columns.largest.fill(0);
     const { precision } = this.storage;
-    let { plain, exact, maxRelError, maxUlpError } = tally;
-    // Of relative errors that cannot be the largest in units in the last place.
+    // Unary plus tells V8 that these are numbers, and so do declarations without a pattern; else it boxes every sum.
+    let plain = +tally.plain;
+    let exact = 0;
+    let maxRelError = +tally.maxRelError;
+    let maxUlpError = +tally.maxUlpError;
+    // Of relative errors that cannot be the largest in units in the last place, and of those that can be neither largest.
     let bound = maxUlpError * 2 ** -precision;
-    const unit = { error: 0, naive: 0, noise: 0, largest: 0 };
-    let [count, sumError, sumNaive, sumTruth, sumTruth2, sumActual, sumActual2, sumProduct] = [0, 0, 0, 0, 0, 0, 0, 0];
+    let lesser = 0.999 * Math.min(bound, maxRelError);
+    let worstError = +tally.error;
+    let unitError = 0;
+    let unitNaive = 0;
+    let unitNoise = 0;
+    let unitLargest = 0;
+    let count = 0;
+    let sumError = 0;
+    let sumNaive = 0;
+    let sumTruth = 0;
+    let sumTruth2 = 0;
+    let sumActual = 0;
+    let sumActual2 = 0;
+    let sumProduct = 0;
     for (let i = 0; i < n; i++) {
       if (tokens && (tokens[i] as number) < 0) continue;
       let rowError = 0;
@@ -193,12 +207,18 @@ export class Tallier {
           if (allowed && error > allowed.atol + allowed.rtol * magnitude) tally.beyond++;
           if (error > rowError) rowError = error;
           if (error > (errors[d] as number)) errors[d] = error;
-          if (error > tally.error || tally.worst < 0) this.#setWorst(tally, part.at + at, error, a, t);
-          const relative = error / magnitude;
-          if (relative > maxRelError) maxRelError = relative;
-          if (relative > bound) {
-            maxUlpError = Math.max(maxUlpError, error / ulp(t, this.storage));
-            bound = maxUlpError * 2 ** -precision;
+          if (error > worstError) {
+            this.#setWorst(tally, part.at + at, error, a, t);
+            worstError = error;
+          }
+          if (!(error < lesser * magnitude)) {
+            const relative = error / magnitude;
+            if (relative > maxRelError) maxRelError = relative;
+            if (relative > bound) {
+              maxUlpError = Math.max(maxUlpError, error / ulp(t, this.storage));
+              bound = maxUlpError * 2 ** -precision;
+            }
+            lesser = 0.999 * Math.min(bound, maxRelError);
           }
         }
         if (own > plain) plain = own;
@@ -220,10 +240,10 @@ export class Tallier {
       }
       if (judged === 0) continue;
       raise(tally.slices.row, i, rowError, rowNaive, rowNoise, rowLargest);
-      if (rowError > unit.error) unit.error = rowError;
-      if (rowNaive > unit.naive) unit.naive = rowNaive;
-      if (rowNoise > unit.noise) unit.noise = rowNoise;
-      if (rowLargest > unit.largest) unit.largest = rowLargest;
+      if (rowError > unitError) unitError = rowError;
+      if (rowNaive > unitNaive) unitNaive = rowNaive;
+      if (rowNoise > unitNoise) unitNoise = rowNoise;
+      if (rowLargest > unitLargest) unitLargest = rowLargest;
     }
     for (let d = 0; d < m; d++) {
       raise(
@@ -240,12 +260,13 @@ export class Tallier {
       ['head', part.head],
       ['window and head', part.unit],
     ] as const) {
-      raise(tally.slices[axis], index, unit.error, unit.naive, unit.noise, unit.largest);
+      raise(tally.slices[axis], index, unitError, unitNaive, unitNoise, unitLargest);
     }
-    Object.assign(tally, { plain, exact, maxRelError, maxUlpError });
-    tally.naive = Math.max(tally.naive, unit.naive);
-    tally.noise = Math.max(tally.noise, unit.noise);
-    tally.largest = Math.max(tally.largest, unit.largest);
+    Object.assign(tally, { plain, maxRelError, maxUlpError });
+    tally.exact += exact;
+    tally.naive = Math.max(tally.naive, unitNaive);
+    tally.noise = Math.max(tally.noise, unitNoise);
+    tally.largest = Math.max(tally.largest, unitLargest);
     const gathered = [count, sumError, sumNaive, sumTruth, sumTruth2, sumActual, sumActual2, sumProduct];
     for (let i = 0; i < gathered.length; i++) sums[i] = (sums[i] as number) + (gathered[i] as number);
   }

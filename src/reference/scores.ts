@@ -74,7 +74,8 @@ export function rowNorms(x: Float64Array, offset: number, L: number, D: number):
 export function softmaxRows(S: Float64Array, L: number, lse: Float64Array): void {
   for (let i = 0; i < L; i++) {
     const row = S.subarray(i * L, (i + 1) * L);
-    const max = row.reduce((m, s) => Math.max(m, s), Number.NEGATIVE_INFINITY);
+    let max = Number.NEGATIVE_INFINITY;
+    for (let j = 0; j < L; j++) max = Math.max(max, row[j] as number);
     if (max === Number.NEGATIVE_INFINITY) {
       row.fill(0);
       lse[i] = Number.NEGATIVE_INFINITY;
