@@ -34,22 +34,38 @@ const MAGIC = '\x93NUMPY';
 const ALIGNMENT = 64;
 const LONGEST_HEADER = 2 ** 20;
 
-/**
- * Opens a `.npy` file of numbers, in either order of bytes and of axes; undefined for elements of another type: texts,
- * records, objects. Source: NumPy, `numpy.lib.format`.
- * @throws RangeError for a file that is none.
- */
-export function openNpy(name: string, bytes: Bytes): StoredTensor | undefined {
+/** Bytes of a file's start that hold its header. */
+export const NPY_START = 12 + LONGEST_HEADER;
+
+interface Header {
+  /** Where the elements begin. */
+  readonly start: number;
+  /** Undefined for elements that are no numbers. */
+  readonly element: ElementType | undefined;
+  readonly isBigEndian: boolean;
+  readonly isColumns: boolean;
+  readonly dims: readonly number[];
+  /** Of the whole file. */
+  readonly size: number;
+}
+
+/** Bytes of the `.npy` file that starts so, by its header; undefined for elements that are no numbers. @throws RangeError for a file that is none. */
+export function npySize(name: string, bytes: Bytes): number | undefined {
+  const { element, size } = readHeader(name, bytes);
+  return element && size;
+}
+
+function readHeader(name: string, bytes: Bytes): Header {
   const magic = bytes.size >= 12 ? bytes.read(0, 12) : new Uint8Array(12);
   const major = magic[6] as number;
   if (String.fromCharCode(...magic.subarray(0, 6)) !== MAGIC || major < 1 || major > 3) {
     throw new RangeError(`${name} expected to be a .npy file`);
   }
   const view = new DataView(magic.buffer);
-  const [start, length] = major === 1 ? [10, view.getUint16(8, true)] : [12, view.getUint32(8, true)];
+  const [at, length] = major === 1 ? [10, view.getUint16(8, true)] : [12, view.getUint32(8, true)];
   if (length > LONGEST_HEADER)
     throw new RangeError(`${name} expected a header of at most ${LONGEST_HEADER} bytes, got ${length}`);
-  const header = new TextDecoder('latin1').decode(bytes.read(start, length));
+  const header = new TextDecoder('latin1').decode(bytes.read(at, length));
   const shape = /'shape':\s*\(([^)]*)\)/.exec(header)?.[1];
   const order = /'fortran_order':\s*(True|False)/.exec(header)?.[1];
   const descr = /'descr':\s*'([<>|=]?)([^']*)'/.exec(header);
@@ -57,20 +73,34 @@ export function openNpy(name: string, bytes: Bytes): StoredTensor | undefined {
     throw new RangeError(`${name} expected a .npy header, got ${header.trim()}`);
   }
   const element = TYPES[descr?.[2] ?? ''];
-  if (!element) return undefined;
   const dims = shape.split(',').flatMap((size) => (size.trim() === '' ? [] : [Number(size)]));
-  const size = element.array.BYTES_PER_ELEMENT;
-  const expected = product(dims) * size;
-  if (!dims.every((dim) => Number.isSafeInteger(dim) && dim >= 0) || bytes.size - start - length !== expected) {
-    throw new RangeError(`${name} expected ${expected} bytes for shape (${shape}), got ${bytes.size - start - length}`);
+  if (element && !dims.every((dim) => Number.isSafeInteger(dim) && dim >= 0))
+    throw new RangeError(`${name} expected a shape of integers ≥ 0, got (${shape})`);
+  const start = at + length;
+  const size = start + product(dims) * (element?.array.BYTES_PER_ELEMENT ?? 0);
+  return { start, element, dims, size, isBigEndian: descr?.[1] === '>', isColumns: order === 'True' };
+}
+
+/**
+ * Opens a `.npy` file of numbers, in either order of bytes and of axes; undefined for elements of another type: texts,
+ * records, objects. Source: NumPy, `numpy.lib.format`.
+ * @throws RangeError for a file that is none.
+ */
+export function openNpy(name: string, bytes: Bytes): StoredTensor | undefined {
+  const { start, element, dims, size: expected, isBigEndian, isColumns } = readHeader(name, bytes);
+  if (!element) return undefined;
+  if (bytes.size !== expected) {
+    const shape = dims.join(', ');
+    throw new RangeError(`${name} expected ${expected - start} bytes for shape (${shape}), got ${bytes.size - start}`);
   }
+  const size = element.array.BYTES_PER_ELEMENT;
   const load = (at: number, count: number) => {
-    const loaded = bytes.read(start + length + at * size, count * size);
-    if (descr?.[1] === '>') reverseBytes(loaded, size);
+    const loaded = bytes.read(start + at * size, count * size);
+    if (isBigEndian) reverseBytes(loaded, size);
     return new element.array(loaded.buffer);
   };
   const { type } = element;
-  if (order === 'True' && dims.length > 1) return transposed({ type, dims, load });
+  if (isColumns && dims.length > 1) return transposed({ type, dims, load });
   const row = product(dims.slice(1));
   return {
     dims,

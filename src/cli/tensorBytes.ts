@@ -2,7 +2,7 @@ import { headerLength, LENGTH_BYTES, malformed, parseHeader } from '../safetenso
 import { elements } from '../safetensors/readSafetensors.js';
 import { product } from '../tensor/tensor.js';
 import { type Bytes, memoryBytes } from './bytes.js';
-import { openNpy, type StoredTensor } from './npy.js';
+import { NPY_START, npySize, openNpy, type StoredTensor } from './npy.js';
 import { openZip } from './zip.js';
 
 export interface TensorFile {
@@ -20,9 +20,11 @@ export function tensorsOf(path: string, file: Bytes | Uint8Array, isTrusted = fa
   try {
     if (!/\.np[yz]$/.test(path)) return safetensorsOf(bytes);
     const name = path.slice(path.lastIndexOf('/') + 1);
-    const files = path.endsWith('.npy') ? new Map([[name, bytes]]) : openZip(path, bytes, isTrusted);
+    const files = path.endsWith('.npy')
+      ? new Map([[name, bytes]])
+      : openZip(path, bytes, { isTrusted, sizeOf: sizeInZip, startBytes: NPY_START });
     const tensors = [...files].flatMap(([own, part]): [string, StoredTensor][] => {
-      const tensor = own.endsWith('.npy') ? openNpy(`${path}: ${own}`, part) : undefined;
+      const tensor = openNpy(`${path}: ${own}`, part);
       return tensor ? [[own.replace(/\.npy$/, ''), tensor]] : [];
     });
     return { tensors: new Map(tensors), metadata: {} };
@@ -30,6 +32,10 @@ export function tensorsOf(path: string, file: Bytes | Uint8Array, isTrusted = fa
     if (!(error instanceof RangeError) || error.message.startsWith(path)) throw error;
     throw new RangeError(`${path}: ${error.message}`, { cause: error });
   }
+}
+
+function sizeInZip(name: string, start: Bytes): number | undefined {
+  return name.endsWith('.npy') ? npySize(name, start) : undefined;
 }
 
 function safetensorsOf(bytes: Bytes): TensorFile {

@@ -1,4 +1,4 @@
-import { inflateSync } from 'fflate';
+import { Inflate } from 'fflate';
 import { type Bytes, memoryBytes, partOfBytes } from './bytes.js';
 import { crc32 } from './crc32.js';
 
@@ -11,6 +11,10 @@ const DEFLATED = 8;
 const LONGEST_COMMENT = 0xffff;
 const UNKNOWN = 0xffffffff;
 const BLOCK = 2 ** 24;
+/** A match of 258 bytes takes two bits at least. */
+const LARGEST_RATIO = 1032;
+/** Deflated bytes that are unpacked at a time. */
+const PIECE = 2 ** 14;
 
 interface Entry {
   readonly name: string;
@@ -21,29 +25,67 @@ interface Entry {
   readonly at: number;
 }
 
+export interface ZipOptions {
+  /** Skips the checksums of an archive that has been read before. */
+  readonly isTrusted: boolean;
+  /** What the first bytes of a file say of its size; undefined for a file that nobody reads. */
+  sizeOf(name: string, start: Bytes): number | undefined;
+  /** So many of them. */
+  readonly startBytes: number;
+}
+
 /**
- * Files of a zip archive by name: stored ones are read in parts, deflated ones unpacked. `isTrusted` skips the checksums of
- * an archive that has been read before. A library for this reads whole archives, or no parts of a file in it, or no
+ * Files of a zip archive by name: stored ones are read in parts, deflated ones unpacked, each to the size that both the
+ * directory and the file itself name. A library for this reads whole archives, or no parts of a file in it, or no
  * checksums. Source: PKWARE, APPNOTE.TXT 6.3.10.
- * @throws RangeError for a malformed archive, a name twice, a checksum that does not match, a method that is neither.
+ * @throws RangeError for a malformed archive, a name twice, files that overlap, a size that cannot be, a checksum that does
+ * not match, a method that is neither.
  */
-export function openZip(path: string, archive: Bytes, isTrusted: boolean): Map<string, Bytes> {
+export function openZip(
+  path: string,
+  archive: Bytes,
+  { isTrusted, sizeOf, startBytes }: ZipOptions,
+): Map<string, Bytes> {
   const files = new Map<string, Bytes>();
-  for (const entry of readDirectory(path, archive)) {
+  const names = new Set<string>();
+  let free = 0;
+  for (const entry of readDirectory(path, archive).sort((a, b) => a.at - b.at)) {
     const name = `${path}: ${entry.name}`;
-    if (files.has(entry.name)) throw new RangeError(`${name} expected once, got twice`);
+    if (names.has(entry.name)) throw new RangeError(`${name} expected once, got twice`);
+    names.add(entry.name);
     const local = view(archive.read(entry.at, 30));
     if (local.getUint32(0, true) !== LOCAL) throw malformed(path, `a file at byte ${entry.at}`);
     checkLocal(name, entry, local, archive);
     const start = entry.at + 30 + local.getUint16(26, true) + local.getUint16(28, true);
     const packed = partOfBytes(name, archive, start, entry.packed);
-    const file = entry.method === STORED ? packed : memoryBytes(name, inflate(name, packed, entry));
-    if (file.size !== entry.size) throw new RangeError(`${name} expected ${entry.size} bytes, got ${file.size}`);
-    if (!isTrusted && checksum(file) !== entry.crc)
-      throw new RangeError(`${name} expected its checksum to match: the file is damaged`);
-    files.set(entry.name, file);
+    if (entry.at < free) throw new RangeError(`${name} expected bytes of its own, got those of another file`);
+    free = start + entry.packed;
+    checkSize(name, entry);
+    const read = (length: number) =>
+      entry.method === STORED ? packed : memoryBytes(name, inflate(name, packed, entry, length));
+    const first = read(startBytes);
+    const size = sizeOf(name, first);
+    if (size !== undefined && size !== entry.size)
+      throw new RangeError(`${name} expected ${size} bytes, as its first ones say, got ${entry.size}`);
+    const isWhole = first.size === entry.size;
+    const file = isWhole || size === undefined ? first : read(entry.size);
+    if (size !== undefined) files.set(entry.name, file);
+    if (isTrusted) continue;
+    const sum = isWhole || size !== undefined ? checksum(file) : checksumUnread(name, packed, entry);
+    if (sum !== entry.crc) throw new RangeError(`${name} expected its checksum to match: the file is damaged`);
   }
   return files;
+}
+
+/** A directory may claim any size: none is believed that deflate cannot make of so few bytes. */
+function checkSize(name: string, { method, packed, size }: Entry): void {
+  if (method !== STORED && method !== DEFLATED)
+    throw new RangeError(`${name} expected to be stored or deflated, got method ${method}`);
+  const most = method === STORED ? packed : packed * LARGEST_RATIO;
+  if (size > most || (method === STORED && size < packed)) {
+    const expected = method === STORED ? `${packed} bytes` : `at most ${most} bytes of ${packed} deflated ones`;
+    throw new RangeError(`${name} expected ${expected}, got ${size}`);
+  }
 }
 
 /** What a file's own header repeats of the directory, it repeats unchanged; streams leave sizes and checksum open. */
@@ -57,13 +99,47 @@ function checkLocal(name: string, { at, method, crc, name: own }: Entry, local: 
   }
 }
 
-function inflate(name: string, packed: Bytes, { method, size }: Entry): Uint8Array {
-  if (method !== DEFLATED) throw new RangeError(`${name} expected to be stored or deflated, got method ${method}`);
+/** The first `length` bytes of a deflated file, or all where it has fewer. */
+function inflate(name: string, packed: Bytes, entry: Entry, length: number): Uint8Array {
+  const bytes = new Uint8Array(Math.min(length, entry.size));
+  let done = 0;
+  inflatePieces(name, packed, entry, (piece) => {
+    bytes.set(piece.subarray(0, bytes.length - done), done);
+    done = Math.min(bytes.length, done + piece.length);
+    return done < bytes.length || bytes.length === entry.size;
+  });
+  return bytes;
+}
+
+/** Hands a deflated file to `take` piece by piece, until that returns false. @throws RangeError for more or fewer bytes than `size`. */
+function inflatePieces(name: string, packed: Bytes, { size }: Entry, take: (piece: Uint8Array) => boolean): void {
+  let done = 0;
+  let isWanted = true;
+  const stream = new Inflate((piece) => {
+    if (!isWanted) return;
+    done += piece.length;
+    isWanted = take(piece);
+  });
   try {
-    return inflateSync(packed.read(0, packed.size), { out: new Uint8Array(size) });
+    for (let at = 0; isWanted && done <= size && at < packed.size; at += PIECE) {
+      const length = Math.min(PIECE, packed.size - at);
+      stream.push(packed.read(at, length), at + length === packed.size);
+    }
   } catch (cause) {
     throw new RangeError(`${name} expected deflated bytes: ${(cause as Error).message}`, { cause });
   }
+  if (isWanted && done !== size)
+    throw new RangeError(`${name} expected ${size} bytes, got ${done > size ? 'more' : done}`);
+}
+
+/** Of a deflated file whose bytes nobody keeps. */
+function checksumUnread(name: string, packed: Bytes, entry: Entry): number {
+  let sum = 0;
+  inflatePieces(name, packed, entry, (piece) => {
+    sum = crc32(piece, sum);
+    return true;
+  });
+  return sum;
 }
 
 function checksum(file: Bytes): number {
