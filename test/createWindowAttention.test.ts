@@ -34,6 +34,10 @@ describe('createWindowAttention', () => {
     [{ threads: 1000 }, RangeError, /"threads" expected an integer from 0 to 256, got 1000/],
     [{ threads: '2' }, TypeError, /"threads" expected an integer, got "2"/],
     [{ wasm: 5 }, TypeError, /"wasm" expected a WebAssembly.Module, bytes, URL or Response, got 5/],
+    [{ wasm: '/nope.wasm' }, TypeError, /"wasm" expected a whole URL, such as .*, got "\/nope\.wasm"/],
+    [{ wasm: 'file:///nope.wasm' }, TypeError, /"wasm" expected a URL that can be read, got file:.*nope\.wasm: ENOENT/],
+    [{ wasm: 'data:none' }, TypeError, /"wasm" expected a URL that can be read, got data:none: /],
+    [{ wasn: 5 }, TypeError, /"options" expected keys of .*, got "wasn": did you mean wasm\?/],
     [{ wasm: new Uint8Array(8) }, TypeError, /"wasm" expected WebAssembly bytes that compile/],
     [
       { wasm: new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0)) },

@@ -107,8 +107,17 @@ describe.each(BACKENDS)('an engine on $title', (options) => {
   it('names unknown arguments and options, and takes those of other operations', async () => {
     const args = window();
     await expect(attention.forward({ ...args, biass: args.q } as typeof args)).rejects.toThrow(
-      /"args" expected keys of q, k, v, .*, got "biass"/,
+      /^"args" expected keys of q, k, v, bias, mask, scale, logitScale, out, dO, chunkDim, got "biass": did you mean bias\?$/,
     );
+    const { q } = args;
+    const image = { qkv: q, numHeads: 1, windowSize: 1, shiftsize: 1 };
+    await expect(attention.shiftedWindowAttention(image as never)).rejects.toThrow(
+      /^"args" expected keys of qkv, numHeads, .*, got "shiftsize": did you mean shiftSize\?$/,
+    );
+    await expect(attention.forward({ ...args, window_size: 7 } as typeof args)).rejects.toThrow(
+      /did you mean windowSize\?$/,
+    );
+    await expect(attention.forward({ ...args, nothing: 7 } as typeof args)).rejects.toThrow(/, got "nothing"$/);
     await expect(attention.forward(args, { Lse: true } as object)).rejects.toThrow(/"options" expected keys .* "Lse"/);
     await expect(attention.backward({ ...args, dO: args.q }, { signal: 1 } as object)).rejects.toThrow(
       /"signal" expected an AbortSignal, got 1/,

@@ -51,6 +51,16 @@ describe('makeVectors', () => {
     [{ shape: [3, 1, 1, 1], nW: 2 }, /"nW" expected a divisor of B = 3, got 2/],
     [{ shape: [1, 1, 1, 1], kind: 'nice' }, /"kind" expected one of/],
     [{ shape: [1, 1, 1, 1], dtype: 'int8' }, /"dtype" expected one of/],
+    [{ shape: [1, 1, 1, 1], backwards: true }, /"options" expected only .*, got "backwards": did you mean backward\?/],
+    [{ shape: [1, 1, 1, 1], mask: 4 }, /"options" expected only shape, .*, got "mask"$/],
+    [
+      { shape: [2 ** 20, 64, 64, 64] },
+      /"shape" expected tensors of at most 2147483647 elements, got a tensor of \[1048576, 64, 64, 64\]/,
+    ],
+    [
+      { shape: [1, 1, 2 ** 20, 1], bias: true },
+      /"shape" expected tensors of at most .*, got a tensor of \[1, 1048576, 1048576\]/,
+    ],
   ])('refuses %j', (options, text) => {
     expect(() => makeVectors(options as unknown as VectorOptions)).toThrow(text);
   });

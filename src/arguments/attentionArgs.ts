@@ -1,6 +1,6 @@
 import { type CheckedTensor, checkDims, checkFinite, checkTensor, message } from '../tensor/check.js';
 import type { TensorLike } from '../tensor/tensor.js';
-import { checkArguments } from './operationArguments.js';
+import { checkArguments, WINDOW_ARGUMENTS } from './operationArguments.js';
 
 /**
  * Arguments of windowed attention. Axes: B = images × windows (windows fastest), H heads, L tokens of a window,
@@ -64,7 +64,7 @@ const Q_LEGEND = '[B, H, L, D]';
  * @throws TypeError for what is no tensor, or for `scale` beside `logitScale`; RangeError for shapes that disagree.
  */
 export function checkAttentionArgs(args: AttentionArgs): CheckedAttentionArgs {
-  checkArguments(args);
+  checkArguments(args, WINDOW_ARGUMENTS);
   const q = checkTensor('q', args.q);
   if (q.dims.length !== 4) throw new RangeError(message('q', `dims ${Q_LEGEND}`, `[${q.dims.join(', ')}]`));
   const [B, H, L, D] = q.dims as [number, number, number, number];

@@ -1,7 +1,7 @@
 import { checkKeys, checkObject } from '../tensor/check.js';
 
-/** The arguments of every attention operation: callers may hand one object of them to several. */
-const ARGUMENTS = [
+/** Arguments of the operations over windows. */
+export const WINDOW_ARGUMENTS = [
   'q',
   'k',
   'v',
@@ -12,6 +12,10 @@ const ARGUMENTS = [
   'out',
   'dO',
   'chunkDim',
+] as const;
+
+/** Arguments of the operations over images. */
+export const IMAGE_ARGUMENTS = [
   'qkv',
   'numHeads',
   'windowSize',
@@ -19,10 +23,17 @@ const ARGUMENTS = [
   'alwaysShift',
   'rollBeforePadding',
   'relativePositionBias',
+  'scale',
+  'logitScale',
   'paddingQkv',
+  'out',
+  'dO',
 ] as const;
 
-/** @throws TypeError for what is no object, or for an argument that no operation has. */
-export function checkArguments(args: unknown): void {
-  checkKeys('args', checkObject('args', args), ARGUMENTS);
+/** Callers may hand one object of arguments to several operations. */
+const ALL: readonly string[] = [...WINDOW_ARGUMENTS, ...IMAGE_ARGUMENTS];
+
+/** @throws TypeError for what is no object, or for an argument that no operation has; it names the operation's `own`. */
+export function checkArguments(args: unknown, own: readonly string[]): void {
+  checkKeys('args', checkObject('args', args), ALL, own);
 }

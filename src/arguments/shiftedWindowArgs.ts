@@ -9,7 +9,7 @@ import {
 } from '../tensor/check.js';
 import { product, type TensorLike } from '../tensor/tensor.js';
 import { checkLogitScale } from './attentionArgs.js';
-import { checkArguments } from './operationArguments.js';
+import { checkArguments, IMAGE_ARGUMENTS } from './operationArguments.js';
 
 /** One size for both axes, or `[height, width]`. */
 export type Size = number | readonly [number, number];
@@ -130,7 +130,7 @@ export function windowGrid(
  * @throws TypeError for a wrong type or `scale` beside `logitScale`; RangeError for sizes that disagree.
  */
 export function checkShiftedWindowArgs(args: ShiftedWindowArgs): CheckedShiftedWindowArgs {
-  checkArguments(args);
+  checkArguments(args, IMAGE_ARGUMENTS);
   const legend = '[B, Himg, Wimg, 3C]';
   const qkv = checkDims('qkv', args.qkv, legend, [undefined, undefined, undefined, undefined]);
   const [B, Himg, Wimg, channels] = qkv.dims as [number, number, number, number];

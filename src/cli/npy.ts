@@ -45,6 +45,8 @@ interface Header {
   readonly isBigEndian: boolean;
   readonly isColumns: boolean;
   readonly dims: readonly number[];
+  /** `dims` as the header has them. */
+  readonly shape: string;
   /** Of the whole file. */
   readonly size: number;
 }
@@ -78,7 +80,7 @@ function readHeader(name: string, bytes: Bytes): Header {
     throw new RangeError(`${name} expected a shape of integers ≥ 0, got (${shape})`);
   const start = at + length;
   const size = start + product(dims) * (element?.array.BYTES_PER_ELEMENT ?? 0);
-  return { start, element, dims, size, isBigEndian: descr?.[1] === '>', isColumns: order === 'True' };
+  return { start, element, dims, shape, size, isBigEndian: descr?.[1] === '>', isColumns: order === 'True' };
 }
 
 /**
@@ -87,10 +89,9 @@ function readHeader(name: string, bytes: Bytes): Header {
  * @throws RangeError for a file that is none.
  */
 export function openNpy(name: string, bytes: Bytes): StoredTensor | undefined {
-  const { start, element, dims, size: expected, isBigEndian, isColumns } = readHeader(name, bytes);
+  const { start, element, dims, shape, size: expected, isBigEndian, isColumns } = readHeader(name, bytes);
   if (!element) return undefined;
   if (bytes.size !== expected) {
-    const shape = dims.join(', ');
     throw new RangeError(`${name} expected ${expected - start} bytes for shape (${shape}), got ${bytes.size - start}`);
   }
   const size = element.array.BYTES_PER_ELEMENT;

@@ -28,7 +28,8 @@ export interface VectorsResult {
 export async function vectors(options: VectorsOptions): Promise<VectorsResult> {
   checkOutput(options.output);
   const shape = parseShape(options.shape);
-  const inputs = makeVectors({ ...options, shape, nW: options.mask });
+  const { kind, bias, mask, cosine, backward, dtype, seed } = options;
+  const inputs = makeVectors({ shape, kind, bias, nW: mask, cosine, backward, dtype, seed });
   const { dO, ...forward } = inputs as typeof inputs & Record<'q' | 'k' | 'v', Tensor>;
   const scale = shape[3] ** -0.5;
   const args = { ...forward, ...(!options.cosine && { scale }) };

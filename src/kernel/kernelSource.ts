@@ -60,7 +60,7 @@ async function packagedKernel(
 }
 
 async function read(source: WasmSource): Promise<WebAssembly.Module | Bytes> {
-  if (typeof source === 'string') return fetchBytes(new URL(source));
+  if (typeof source === 'string') return fetchBytes(urlOf(source));
   if (ArrayBuffer.isView(source)) {
     return new Uint8Array(new Uint8Array(source.buffer, source.byteOffset, source.byteLength));
   }
@@ -81,10 +81,27 @@ async function read(source: WasmSource): Promise<WebAssembly.Module | Bytes> {
   }
 }
 
+function urlOf(text: string): URL {
+  try {
+    return new URL(text);
+  } catch (cause) {
+    throw new TypeError(message('wasm', 'a whole URL, such as file:///path/kernel.wasm', describe(text)), { cause });
+  }
+}
+
 async function fetchBytes(url: URL): Promise<Bytes> {
-  if (url.protocol !== 'file:') return bytesOf(await fetch(url));
-  const { readFile } = globalThis.process.getBuiltinModule('node:fs/promises');
-  return new Uint8Array(await readFile(url));
+  const open = async () => {
+    if (url.protocol !== 'file:') return fetch(url);
+    const { readFile } = globalThis.process.getBuiltinModule('node:fs/promises');
+    return new Uint8Array(await readFile(url));
+  };
+  let opened: Bytes | Response;
+  try {
+    opened = await open();
+  } catch (cause) {
+    throw new TypeError(message('wasm', 'a URL that can be read', `${url}: ${(cause as Error).message}`), { cause });
+  }
+  return ArrayBuffer.isView(opened) ? opened : bytesOf(opened);
 }
 
 async function bytesOf(response: ResponseLike): Promise<Bytes> {

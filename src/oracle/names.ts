@@ -1,4 +1,5 @@
 import { message } from '../tensor/check.js';
+import { closest, hint, plainOf } from '../tensor/spelling.js';
 
 /** Names that frameworks have for what this library calls otherwise. */
 const ALIASES: Readonly<Record<string, string>> = {
@@ -27,7 +28,7 @@ const ALIASES: Readonly<Record<string, string>> = {
   tau: 'logitScale',
 };
 
-/** The known name that `name` may have been meant to be: another spelling, another framework's, one letter off. */
+/** The known name that `name` may have been meant to be: another spelling, another framework's, a letter off. */
 export function suggestion(name: string, known: readonly string[]): string | undefined {
   const plain = plainOf(name);
   const same = known.find((candidate) => plainOf(candidate) === plain);
@@ -37,10 +38,7 @@ export function suggestion(name: string, known: readonly string[]): string | und
   const ofGradient =
     gradient && known.find((candidate) => plainOf(candidate) === `d${plainOf(ALIASES[gradient] ?? gradient)}`);
   return (
-    same ??
-    (alias !== undefined && known.includes(alias) ? alias : undefined) ??
-    ofGradient ??
-    (plain.length > 2 ? known.find((candidate) => distance(plainOf(candidate), plain) <= 1) : undefined)
+    same ?? (alias !== undefined && known.includes(alias) ? alias : undefined) ?? ofGradient ?? closest(name, known)
   );
 }
 
@@ -48,35 +46,7 @@ export function suggestion(name: string, known: readonly string[]): string | und
 export function checkNames(argument: string, given: object, known: readonly string[]): void {
   for (const [name, value] of Object.entries(given)) {
     if (known.includes(name) || value === undefined) continue;
-    const meant = suggestion(name, known);
-    throw new TypeError(
-      message(
-        argument,
-        `only ${known.join(', ')}`,
-        `${JSON.stringify(name)}${meant ? `: did you mean ${meant}?` : ''}`,
-      ),
-    );
+    const got = `${JSON.stringify(name)}${hint(name, known, suggestion(name, known))}`;
+    throw new TypeError(message(argument, `only ${known.join(', ')}`, got));
   }
-}
-
-function plainOf(name: string): string {
-  return name.toLowerCase().replace(/[^a-z0-9]/g, '');
-}
-
-/** Damerau's: letters replaced, left out, put in, or two exchanged. */
-function distance(a: string, b: string): number {
-  let before: number[] = [];
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      const isExchange = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
-      const exchanged = isExchange ? (before[j - 2] as number) + 1 : replaced;
-      next.push(Math.min(replaced, exchanged, (row[j] as number) + 1, (next[j - 1] as number) + 1));
-    }
-    before = row;
-    row = next;
-  }
-  return row[b.length] as number;
 }

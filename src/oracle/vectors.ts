@@ -1,6 +1,7 @@
 import { checkInteger, checkObject, checkOneOf, describe, message } from '../tensor/check.js';
 import { numberToBfloat16, numberToFloat16 } from '../tensor/half.js';
 import { float32Tensor, product, type Tensor } from '../tensor/tensor.js';
+import { checkNames } from './names.js';
 
 /** What test vectors are made of. */
 export const VECTOR_KINDS = ['random', 'adversarial', 'extreme'] as const;
@@ -24,6 +25,10 @@ export interface VectorOptions {
   readonly seed?: number | undefined;
 }
 
+const OPTION_NAMES = ['shape', 'kind', 'bias', 'nW', 'cosine', 'backward', 'dtype', 'seed'] as const;
+/** Elements of a tensor, as many as any host's arrays and files hold. */
+const MOST_ELEMENTS = 2 ** 31 - 1;
+
 /** What an option asks for: there for `true`, absent for `false`, and there or not where its type says neither. */
 type Asked<O, Option extends string, Name extends string> = O extends { readonly [K in Option]: true }
   ? { readonly [K in Name]: Tensor }
@@ -45,10 +50,12 @@ export type Vectors<O extends VectorOptions = VectorOptions> = { readonly [K in 
  * Inputs for a kernel, by the names that `checkCase` takes: `q`, `k`, `v` `[B, H, L, D]`, and as asked for `bias`
  * `[H, L, L]`, `mask` `[nW, L, L]`, `logitScale` `[H]`, `dO` `[B, H, L, D]`. The same options give the same bits on every
  * machine: integers and exact divisions alone.
- * @throws RangeError for sizes below 1 or an nW that does not divide B; TypeError for an option of a wrong type.
+ * @throws RangeError for sizes below 1, more elements than memory has room for, or an nW that does not divide B; TypeError for
+ * an unknown option or one of a wrong type.
  */
 export function makeVectors<const O extends VectorOptions>(options: O): Vectors<O> {
-  const { shape, bias = false, cosine = false, backward = false } = checkObject('options', options) as unknown as O;
+  checkNames('options', checkObject('options', options), OPTION_NAMES);
+  const { shape, bias = false, cosine = false, backward = false } = options;
   if (!Array.isArray(shape) || shape.length !== 4) {
     throw new TypeError(message('shape', '[B, H, L, D]', describe(shape)));
   }
@@ -58,7 +65,7 @@ export function makeVectors<const O extends VectorOptions>(options: O): Vectors<
   const nW = checkInteger('nW', options.nW ?? 0, 0);
   if (nW > 0 && B % nW !== 0) throw new RangeError(message('nW', `a divisor of B = ${B}`, describe(nW)));
   const next = generator(checkInteger('seed', options.seed ?? 1, 0, 2 ** 32 - 1));
-  const normal = (dims: readonly number[]) => float32Tensor(dims, Float32Array.from({ length: product(dims) }, next));
+  const normal = (dims: readonly number[]) => float32Tensor(dims, zeros(dims).map(next));
   const tensors: Record<string, Tensor<Float32Array>> = {
     q: normal([B, H, L, D]),
     k: normal([B, H, L, D]),
@@ -72,6 +79,18 @@ export function makeVectors<const O extends VectorOptions>(options: O): Vectors<
   if (kind === 'extreme') makeExtreme(tensors, L, D, dtype === 'float16' ? 2 ** 6 : 2 ** 20);
   const encode = ([name, tensor]: [string, Tensor<Float32Array>]) => [name, encoded(tensor, dtype)];
   return Object.fromEntries(Object.entries(tensors).map(encode)) as Vectors<O>;
+}
+
+/** @throws RangeError naming the shape, for more elements than an array holds or memory has. */
+function zeros(dims: readonly number[]): Float32Array {
+  const got = `a tensor of [${dims.join(', ')}]`;
+  if (product(dims) > MOST_ELEMENTS)
+    throw new RangeError(message('shape', `tensors of at most ${MOST_ELEMENTS} elements`, got));
+  try {
+    return new Float32Array(product(dims));
+  } catch (cause) {
+    throw new RangeError(message('shape', 'tensors that memory has room for', got), { cause });
+  }
 }
 
 /** Sums of four 22-bit uniform numbers, of mean 0 and standard deviation 1.15, exact in float32. Source: mulberry32. */

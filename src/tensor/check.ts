@@ -1,3 +1,4 @@
+import { closest, hint } from './spelling.js';
 import { type FloatData, type FloatType, isArray, product, type TensorLike } from './tensor.js';
 
 /**
@@ -114,10 +115,15 @@ export function checkObject(name: string, value: unknown): Record<string, unknow
   return value as Record<string, unknown>;
 }
 
-/** @throws TypeError for a key that is none of `known`: a misspelt name would be ignored. */
-export function checkKeys(name: string, value: object, known: readonly string[]): void {
+/**
+ * Of the `known` keys, an error names those that are the call's `own`.
+ * @throws TypeError for a key that is none of `known`: a misspelt name would be ignored.
+ */
+export function checkKeys(name: string, value: object, known: readonly string[], own = known): void {
   const unknown = Object.keys(value).find((key) => !known.includes(key));
-  if (unknown !== undefined) throw new TypeError(message(name, `keys of ${known.join(', ')}`, describe(unknown)));
+  if (unknown === undefined) return;
+  const got = `${describe(unknown)}${hint(unknown, own, closest(unknown, own) ?? closest(unknown, known))}`;
+  throw new TypeError(message(name, `keys of ${own.join(', ')}`, got));
 }
 
 /** The elements, half-precision ones as bits. @throws RangeError for another number of them than `dims` say. */
