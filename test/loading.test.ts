@@ -40,8 +40,8 @@ function fetchOf(files: Record<string, Uint8Array>, missing = () => new Response
   return { urls, fetch: fetch as typeof globalThis.fetch };
 }
 
-async function load(source: string | URL, options: LoadOptions) {
-  const { weights, ...others } = await loadPretrained(source, options);
+async function load(source: string | URL, { fetch, cache, signal, onProgress }: LoadOptions) {
+  const { weights, ...others } = await loadPretrained(source, { fetch, cache, signal, onProgress });
   return { ...others, tensors: { ...(await collected(weights)) } };
 }
 

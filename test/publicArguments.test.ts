@@ -64,6 +64,25 @@ describe('options that are null', () => {
   });
 });
 
+describe('options that are misspelt', () => {
+  it.each(Object.entries(models))('are refused by name by %s', async (_, model) => {
+    const refused = /"options" expected keys of attention, dtype, .*, got "Dtype": did you mean dtype\?/;
+    await expect(model.fromStateDict(tensors, config, { Dtype: 'int8' } as never)).rejects.toThrow(refused);
+    await expect(model.fromPretrained('models/swin-cifar10', { Dtype: 'int8' } as never)).rejects.toThrow(refused);
+  });
+
+  it('are refused by name by the methods of a model, which take those of one another', async () => {
+    const model = await SwinForImageClassification.fromStateDict(tensors, config);
+    const image = { data: new Uint8Array(16), width: 2, height: 2 };
+    const refused = /"options" expected keys of hiddenStates, topK, square, signal, got "top_K": did you mean topK\?/;
+    await expect(model.forward(pixels, { top_K: 1 } as never)).rejects.toThrow(refused);
+    await expect(model.classify(image, { top_K: 1 } as never)).rejects.toThrow(refused);
+    expect(() => model.preprocess(image, { top_K: 1 } as never)).toThrow(refused);
+    await model.classify(image, { topK: 1, hiddenStates: true } as never);
+    await model.dispose();
+  });
+});
+
 it('errorMap refuses a tolerance that is none, names that are none, and draws no error of a tolerance of 0', () => {
   const output = { data: new Float32Array(2), dims: [1, 1, 1, 2] };
   for (const tolerance of [{}, undefined, '1', -1, Number.NaN])

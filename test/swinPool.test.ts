@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
@@ -91,6 +92,14 @@ describe('createSwinPool', () => {
     // Each of the aborted calls takes longer where nothing ends it.
     expect(process.cpuUsage(start).user).toBeLessThan(1_500_000);
     expect(pool.pending).toBe(0);
+  });
+
+  it('gives a signal that many calls share one listener, and none behind them', async () => {
+    const { signal } = new AbortController();
+    const calls = Array.from({ length: 15 }, () => pool.classify(photograph, { signal }));
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+    await Promise.all(calls);
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
   });
 
   it('answers 50 calls at once and leaves the event loop free', async () => {

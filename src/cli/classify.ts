@@ -61,7 +61,8 @@ export async function classify(paths: readonly string[], options: ClassifyOption
   const source = options.model ?? EMBEDDED_MODEL;
   const model = await SwinForImageClassification.fromPretrained(source, { attention });
   const verified = options.verify ? verifiedAttention(attention) : undefined;
-  const verifiedModel = verified && (await SwinForImageClassification.fromPretrained(source, verified));
+  const verifiedModel =
+    verified && (await SwinForImageClassification.fromPretrained(source, { attention: verified.attention }));
 
   const { config, preprocessorConfig } = model;
   const { isSingleLabel, labels } = checkConfig(config);

@@ -1,3 +1,4 @@
+import { onAbort } from '../tensor/abortListeners.js';
 import type { AbortSignalLike } from '../tensor/abortSignal.js';
 import { throwIfAborted } from '../tensor/abortSignal.js';
 
@@ -61,17 +62,16 @@ export class CallQueue {
 
   #wait<T>(call: () => T | Promise<T>, signal: AbortSignalLike | undefined): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const abort = () => {
-        this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
-        reject(signal?.reason);
-      };
       const waiting = {
         start: () => {
-          signal?.removeEventListener('abort', abort);
+          stopListening();
           this.#start(call).then(resolve, reject);
         },
       };
-      signal?.addEventListener('abort', abort);
+      const stopListening = onAbort(signal, () => {
+        this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+        reject(signal?.reason);
+      });
       this.#waiting.push(waiting);
     });
   }

@@ -1,4 +1,5 @@
 import { type Transferable, Worker } from 'node:worker_threads';
+import { onAbort } from '../tensor/abortListeners.js';
 import type { AbortSignalLike } from '../tensor/abortSignal.js';
 import type { FromWorker, Operation, ToWorker, WorkerSettings } from './protocol.js';
 
@@ -65,14 +66,13 @@ export class PoolWorkers {
     if (this.#disposal) throw new Error('this pool was disposed');
     if (signal?.aborted) throw signal.reason;
     const request = { id: this.#ids++, operation, input, options };
-    let abort = () => {};
+    let stopListening = () => {};
     const outcome = new Promise<unknown>((resolve, reject) => {
       const task: Task = { request, transfer, resolve, reject };
-      abort = () => {
+      stopListening = onAbort(signal, () => {
         reject(signal?.reason);
         this.#abort(task);
-      };
-      signal?.addEventListener('abort', abort);
+      });
       this.#waiting.push(task);
     });
     this.#unsettled.add(outcome);
@@ -82,7 +82,7 @@ export class PoolWorkers {
       return await outcome;
     } finally {
       this.#unsettled.delete(outcome);
-      signal?.removeEventListener('abort', abort);
+      stopListening();
     }
   }
 

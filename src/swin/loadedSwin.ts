@@ -2,13 +2,14 @@ import { createWindowAttention } from '../attention/createWindowAttention.js';
 import { checkOpen, coreOf } from '../attention/engine.js';
 import type { WindowAttention } from '../attention/interface.js';
 import { type AbortSignalLike, type CallOptions, checkSignal, throwIfAborted } from '../tensor/abortSignal.js';
-import { type CheckedTensor, checkDims, checkInteger, checkObject, checkOneOf } from '../tensor/check.js';
+import { type CheckedTensor, checkDims, checkInteger, checkOneOf } from '../tensor/check.js';
 import { float32Tensor, type Tensor, type TensorLike, toFloat64 } from '../tensor/tensor.js';
 import { type Architecture, checkConfig, type SwinConfig } from './config.js';
 import { type ModelOutput, swinForward } from './forward.js';
 import type { HeadRequest } from './head.js';
 import { KernelModel } from './kernelModel.js';
 import { WEIGHT_DTYPES, type WeightDType } from './linearWeight.js';
+import { checkCallingOptions, checkLoadingOptions } from './options.js';
 import type { LoadOptions } from './pretrained.js';
 import { StateDict } from './stateDict.js';
 import type { TimmConfig } from './timmConfig.js';
@@ -62,7 +63,8 @@ export class LoadedSwin {
     request: HeadRequest,
     options: SwinOptions,
   ): Promise<LoadedSwin> {
-    const { attention, dtype } = checkObject('options', options) as SwinOptions;
+    checkLoadingOptions(options);
+    const { attention, dtype } = options;
     if (dtype !== undefined) checkOneOf('dtype', dtype, WEIGHT_DTYPES);
     const architecture = checkConfig(config);
     const weights = readWeights(new StateDict(tensors), architecture, request);
@@ -85,7 +87,7 @@ export class LoadedSwin {
    * number of channels, or an image that the model cannot take.
    */
   async forward(pixelValues: TensorLike, options: SwinForwardOptions = {}): Promise<ModelOutput> {
-    checkObject('options', options);
+    checkCallingOptions(options);
     const { numChannels } = this.architecture;
     const legend = '[B, channels, H, W]';
     const tensor = checkDims('pixelValues', pixelValues, legend, [undefined, numChannels, undefined, undefined]);

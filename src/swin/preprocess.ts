@@ -1,6 +1,7 @@
 import type { RawImage } from '../image/rawImage.js';
 import { checkInteger, checkObject, describe, message } from '../tensor/check.js';
 import { float32Tensor, type Tensor } from '../tensor/tensor.js';
+import { checkCallingOptions } from './options.js';
 import type { Crop, Preprocessor } from './preprocessor.js';
 import { type Pixels, packed, packedPixels, resize } from './resize.js';
 
@@ -25,7 +26,8 @@ export function preprocess(
   preprocessor: Preprocessor,
   options: PreprocessOptions = {},
 ): Tensor<Float32Array> {
-  const { square = false } = checkObject('options', options) as PreprocessOptions;
+  checkCallingOptions(options);
+  const { square = false } = options;
   const { numChannels, targetSize, resample, crop, values } = preprocessor;
   if (numChannels !== 1 && numChannels !== 3) {
     throw new RangeError(message('image', 'a model of 1 or 3 channels', `a model of ${numChannels}`));

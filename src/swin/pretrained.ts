@@ -1,13 +1,15 @@
 import { type ByteSource, readToEnd } from '../safetensors/byteSource.js';
 import { readSafetensors } from '../safetensors/readSafetensors.js';
 import { openSafetensors, type SafetensorsStream } from '../safetensors/safetensorsStream.js';
+import { onAbort } from '../tensor/abortListeners.js';
 import { type AbortSignalLike, throwIfAborted } from '../tensor/abortSignal.js';
-import { checkObject, describe, message, tagOf } from '../tensor/check.js';
+import { describe, message, tagOf } from '../tensor/check.js';
 import type { HostCache, HostFetch, HostUrl } from '../tensor/hostTypes.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { SwinConfig } from './config.js';
 import { hasFiles, openCache } from './fileCache.js';
 import { directoryFiles, type Missing, type ModelFiles, urlFiles } from './modelFiles.js';
+import { checkLoadingOptions } from './options.js';
 import type { PreprocessorConfig } from './preprocessor.js';
 import type { TimmConfig } from './timmConfig.js';
 import { timmPreprocessor } from './timmPreprocessor.js';
@@ -76,7 +78,7 @@ const FILE_NAME = /^[\p{L}\p{N}_][\p{L}\p{N}_.\- ]*$/u;
  * status, for a file that cannot be read; the signal's reason.
  */
 export async function loadPretrained(source: PretrainedSource, options: LoadOptions = {}): Promise<Pretrained> {
-  checkObject('options', options);
+  checkLoadingOptions(options);
   const loading = load(source, options);
   try {
     return await abortable(loading, options.signal);
@@ -289,8 +291,8 @@ function abortable<T>(work: Promise<T>, signal: AbortSignalLike | undefined): Pr
   return new Promise((resolve, reject) => {
     const abort = () => reject(signal.reason);
     if (signal.aborted) abort();
-    signal.addEventListener('abort', abort);
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+    const stopListening = onAbort(signal, abort);
+    work.then(resolve, reject).finally(stopListening);
   });
 }
 

@@ -1,9 +1,9 @@
 import type { WindowAttention } from '../attention/interface.js';
 import type { CallOptions } from '../tensor/abortSignal.js';
-import { checkObject } from '../tensor/check.js';
 import type { Tensor, TensorLike } from '../tensor/tensor.js';
 import type { SwinConfig } from './config.js';
 import { LoadedSwin, type SwinOptions } from './loadedSwin.js';
+import { checkLoadingOptions } from './options.js';
 import { collected, type LoadOptions, loadPretrained, type PretrainedSource } from './pretrained.js';
 import type { TimmConfig } from './timmConfig.js';
 
@@ -46,7 +46,7 @@ export class SwinBackbone {
     config: SwinConfig | TimmConfig,
     options: SwinBackboneOptions = {},
   ): Promise<SwinBackbone> {
-    checkObject('options', options);
+    checkLoadingOptions(options);
     return new this(await LoadedSwin.create(tensors, config, { outFeatures: options.outFeatures }, options));
   }
 

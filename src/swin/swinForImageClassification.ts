@@ -1,10 +1,11 @@
 import type { WindowAttention } from '../attention/interface.js';
 import type { RawImage } from '../image/rawImage.js';
 import type { CallOptions } from '../tensor/abortSignal.js';
-import { checkInteger, checkObject } from '../tensor/check.js';
+import { checkInteger } from '../tensor/check.js';
 import type { Tensor, TensorLike } from '../tensor/tensor.js';
 import { checkConfig, type SwinConfig } from './config.js';
 import { LoadedSwin, type PretrainedOptions, type SwinForwardOptions, type SwinOptions } from './loadedSwin.js';
+import { checkCallingOptions } from './options.js';
 import { type PreprocessOptions, preprocess } from './preprocess.js';
 import { checkPreprocessor, type Preprocessor, type PreprocessorConfig } from './preprocessor.js';
 import { collected, loadPretrained, type PretrainedSource } from './pretrained.js';
@@ -116,7 +117,7 @@ export class SwinForImageClassification {
     images: RawImage | readonly RawImage[],
     options: ClassifyOptions = {},
   ): Promise<Classification[] | Classification[][]> {
-    checkObject('options', options);
+    checkCallingOptions(options);
     const topK = checkInteger('topK', options.topK ?? 5, 1);
     const { isSingleLabel, labels } = this.swin.architecture;
     const results: Classification[][] = [];
