@@ -12,6 +12,7 @@ export default defineConfig({
   test: {
     include: ['test/checked/*.checked.ts', 'test/{windowAttention,shiftedWindowAttention,linear,swin}*.test.ts'],
     testTimeout: 3_600_000,
+    hookTimeout: 120_000,
     setupFiles: ['test/support/seed.ts', 'test/checked/memory.ts'],
   },
 });

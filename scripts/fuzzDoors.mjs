@@ -10,6 +10,7 @@ import * as oracle from '../build/oracle/index.js';
 import * as reference from '../build/reference/index.js';
 import { readSafetensors, writeSafetensors } from '../build/safetensors/index.js';
 import { SwinForImageClassification } from '../build/swin/index.js';
+import { openService } from './fuzzService.mjs';
 
 /**
  * @typedef {object} Door
@@ -253,6 +254,7 @@ export const DOORS = [
       };
     },
   },
+  { name: 'service', open: openService },
   {
     name: 'command line',
     isOutside: true,

@@ -210,6 +210,7 @@ export class Mutator {
 
   /** @param {unknown} value */
   #leaf(value) {
+    if (value instanceof Uint8Array && value.length && this.integer(4)) return this.#bytes(value, value);
     if (ArrayBuffer.isView(value) && this.integer(2)) {
       const array = /** @type {Float32Array} */ (value);
       const copy = array.slice(this.integer(2), array.length + 1 - this.integer(2));
