@@ -1,6 +1,7 @@
-// Debian's Chromium and Firefox, headless, on every page of pages.mjs.
+// Debian's Chromium and Firefox, headless, on every page of pages.mjs: by WebDriver, except where that makes Firefox hang.
 import { chromium as playwright } from 'playwright-core';
 import puppeteer from 'puppeteer-core';
+import { reportOfFirefox } from './firefoxAlone.mjs';
 import { servePages } from './pages.mjs';
 
 /** How long a page may take, milliseconds, beside its cycles. */
@@ -29,6 +30,7 @@ export async function browserRows(project, golden, cycles) {
     rows: pages.map((page) => ({
       ...page,
       async run() {
+        if (page.browser === 'Firefox alone') return resultsOfFirefoxAlone(page, cycles);
         if (!browsers.has(page.browser)) browsers.set(page.browser, await BROWSERS[page.browser]());
         return resultsOf(browsers.get(page.browser), page, cycles);
       },
@@ -43,12 +45,10 @@ export async function browserRows(project, golden, cycles) {
 async function resultsOf(browser, { name, url }, cycles) {
   const page = await browser.newPage();
   page.on('pageerror', (error) => console.error(name, error));
-  const target = new URL(url);
-  target.searchParams.set('cycles', cycles);
-  await page.goto(target.href);
+  await page.goto(withCycles(url, cycles));
   let timer;
   const isLate = new Promise((_, reject) => {
-    const limit = PATIENCE + PATIENCE_A_CYCLE * cycles;
+    const limit = timeFor(cycles);
     timer = setTimeout(() => reject(new Error(`${name}: no results in ${limit / 1000} s`)), limit);
   });
   await Promise.race([page.waitForFunction(() => globalThis.results !== undefined, { timeout: 0 }), isLate]);
@@ -56,4 +56,20 @@ async function resultsOf(browser, { name, url }, cycles) {
   clearTimeout(timer);
   await page.close();
   return results;
+}
+
+async function resultsOfFirefoxAlone({ name, url }, cycles) {
+  const { results, error } = await reportOfFirefox(withCycles(url, cycles), timeFor(cycles));
+  if (error) throw new Error(`${name}: ${error}`);
+  return results;
+}
+
+function withCycles(url, cycles) {
+  const target = new URL(url);
+  target.searchParams.set('cycles', cycles);
+  return target.href;
+}
+
+function timeFor(cycles) {
+  return PATIENCE + PATIENCE_A_CYCLE * cycles;
 }

@@ -1,4 +1,4 @@
-// Pages and service workers as Vite, webpack, esbuild and no bundler at all make them, served under several policies.
+// Pages, dedicated and service workers as Vite, webpack, esbuild and no bundler at all make them, served under several policies.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
@@ -35,6 +35,7 @@ const PAGES = [
     headers: policy("default-src 'self'; script-src 'self'"),
     forbidsWasm: true,
   },
+  { name: 'worker of Chromium', loaded: 'esbuild, one file', path: 'dedicatedWorker/index.html', headers: ISOLATED },
   {
     name: 'service worker of Chromium',
     loaded: 'esbuild, one file',
@@ -49,6 +50,13 @@ const PAGES = [
     forbidsImport: true,
   },
   { name: 'Firefox', browser: 'Firefox', loaded: 'no bundler', path: 'plain/index.html', headers: ISOLATED },
+  {
+    name: 'worker of Firefox',
+    browser: 'Firefox alone',
+    loaded: 'esbuild, one file',
+    path: 'dedicatedWorker/index.html',
+    headers: ISOLATED,
+  },
   {
     name: 'service worker of Firefox',
     browser: 'Firefox',
@@ -88,8 +96,14 @@ async function writePages(project) {
     mkdirSync(join(project, directory), { recursive: true });
     writeFileSync(join(project, directory, 'index.html'), text);
   };
-  const bundle = (name, directory, format) =>
-    esbuild.build({ entryPoints: [join(project, name)], bundle: true, format, outdir: join(project, directory) });
+  const bundle = (name, directory, format, entryNames = '[name]') =>
+    esbuild.build({
+      entryPoints: [join(project, name)],
+      bundle: true,
+      format,
+      entryNames,
+      outdir: join(project, directory),
+    });
   write('plain', html('../page.mjs', importMap(project)));
   write('vite', html('../page.mjs'));
   await viteBuild({ root: join(project, 'vite'), base: './', logLevel: 'warn' });
@@ -97,6 +111,8 @@ async function writePages(project) {
   await bundle('page.mjs', 'esbuild', 'esm');
   write('serviceWorker', html('../registers.mjs'));
   await bundle('serviceWorker.mjs', 'serviceWorker', 'iife');
+  write('dedicatedWorker', html('../startsWorker.mjs'));
+  await bundle('dedicatedWorker.mjs', 'dedicatedWorker', 'iife', 'worker');
   write('webpack', html('main.js'));
   const output = { path: join(project, 'webpack'), filename: 'main.js' };
   const entry = join(project, 'page.mjs');
