@@ -9,7 +9,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { streamSource } from '../src/safetensors/byteSource.js';
 import { readSafetensors, writeSafetensors } from '../src/safetensors/index.js';
 import { openSafetensors } from '../src/safetensors/safetensorsStream.js';
-import { collected, type LoadOptions, type LoadProgress, loadPretrained } from '../src/swin/pretrained.js';
+import { type LoadOptions, type LoadProgress, loadPretrained } from '../src/swin/pretrained.js';
+import { collected } from '../src/swin/tensorSource.js';
 import type { Tensor } from '../src/tensor/tensor.js';
 
 const CONFIG = { model_type: 'swin' };

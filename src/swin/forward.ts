@@ -7,7 +7,7 @@ import { float64Tensor, product, type Tensor } from '../tensor/tensor.js';
 import type { BlockWeights } from './blockWeights.js';
 import type { Architecture, StageShape } from './config.js';
 import type { Linear, Norm } from './layerWeights.js';
-import { floats } from './linearWeight.js';
+import { floats, stacked } from './linearWeight.js';
 import { mergePatches, patchesOf, patchGrid } from './patches.js';
 import { positionEmbeddingsOf } from './positionEmbeddings.js';
 import type { WindowRule } from './stageWindow.js';
@@ -61,7 +61,7 @@ export async function swinForward(
     features.set(index + 1, x);
     if (downsample) {
       const { norm, reduction } = downsample;
-      const matrix = floats(reduction);
+      const matrix = floats(reduction.value);
       const [B, H, W, C] = x.dims as [number, number, number, number];
       const merged = float64Tensor([B, Math.ceil(H / 2), Math.ceil(W / 2), 4 * C]);
       mergePatches(x.data, [B, H, W, C], merged.data);
@@ -98,7 +98,8 @@ function embed(
   patchesOf(pixels, dims, patchSize, grid, patches.data);
   const x = normalize(affine(patches, patchEmbedding), embeddingNorm);
   if (!positionEmbeddings) return x;
-  const embeddings = positionEmbeddingsOf(positionEmbeddings, ...grid);
+  const values = positionEmbeddings.values.value;
+  const embeddings = positionEmbeddingsOf({ ...positionEmbeddings, values }, ...grid);
   return float64Tensor(
     x.dims,
     x.data.map((value, i) => value + (embeddings[i % embeddings.length] as number)),
@@ -131,9 +132,9 @@ async function swinBlock(
     numHeads: stage.numHeads,
     windowSize: window.windowSize,
     ...(isShifted && window.shift(H, W)),
-    relativePositionBias: weights.relativePositionBias,
-    logitScale: weights.logitScale,
-    paddingQkv: weights.qkv.bias,
+    relativePositionBias: weights.relativePositionBias.value,
+    logitScale: weights.logitScale?.value,
+    paddingQkv: weights.qkv.bias.value,
   };
   const o = await attention.shiftedWindowAttention(args, { signal });
   const attended = add(x, behind(affine(o, weights.projection), weights.norm1));
@@ -142,11 +143,11 @@ async function swinBlock(
 }
 
 function affine(x: Tensor, { weight, bias }: Linear): Activations {
-  return linear(x, floats(weight), bias);
+  return linear(x, floats(stacked(weight.map((part) => part.value))), bias.value);
 }
 
 function normalize(x: Activations, { weight, bias, eps }: Norm): Activations {
-  return layerNorm(x, weight, bias, eps);
+  return layerNorm(x, weight.value, bias.value, eps);
 }
 
 function add(a: Activations, b: Activations): Activations {

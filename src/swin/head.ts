@@ -1,7 +1,6 @@
 import { describe, message } from '../tensor/check.js';
-import { float32Tensor } from '../tensor/tensor.js';
 import type { Architecture, StageShape } from './config.js';
-import { type Linear, linearLayer, type Norm, norm } from './layerWeights.js';
+import { constant, type Linear, linearLayer, type Norm, norm } from './layerWeights.js';
 import type { ModelNames } from './names.js';
 import type { Purpose } from './stageWindow.js';
 import type { StateDict } from './stateDict.js';
@@ -103,5 +102,5 @@ function defaultFeatures(
 }
 
 function newNorm(C: number, eps: number): Norm {
-  return { weight: float32Tensor([C], new Float32Array(C).fill(1)), bias: float32Tensor([C]), eps };
+  return { weight: constant(C, 1), bias: constant(C, 0), eps };
 }

@@ -40,7 +40,6 @@ interface Arena {
 export class KernelModel {
   readonly #packed: PackedModel;
   readonly #floorsPatches: boolean;
-  readonly #positionEmbeddings: SwinWeights['positionEmbeddings'];
 
   readonly #weights: PackedWeights;
   #isDisposed = false;
@@ -61,10 +60,12 @@ export class KernelModel {
       throw error;
     }
     this.#floorsPatches = weights.floorsPatches;
-    this.#positionEmbeddings = weights.positionEmbeddings;
   }
 
-  /** Rejects with RangeError where kernel memory cannot hold the weights, with Error where the engine was disposed of. */
+  /**
+   * `weights` are packed as they come, and all must have come before `forward`. Rejects with RangeError where kernel memory cannot hold
+   * the weights, with Error where the engine was disposed of.
+   */
   static async create(
     core: KernelCore,
     architecture: Architecture,
@@ -200,8 +201,9 @@ export class KernelModel {
   }
 
   #addPositions(map: FeatureMap, x: number): void {
-    if (!this.#positionEmbeddings) return;
-    const embeddings = positionEmbeddingsOf(this.#positionEmbeddings, map.H, map.W);
+    const { positionEmbeddings } = this.#packed;
+    if (!positionEmbeddings) return;
+    const embeddings = positionEmbeddingsOf(positionEmbeddings, map.H, map.W);
     const tokens = this.core.memory.floats(x, tokensOf(map) * map.C);
     for (let i = 0; i < tokens.length; i++)
       tokens[i] = (tokens[i] as number) + (embeddings[i % embeddings.length] as number);

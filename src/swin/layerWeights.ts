@@ -1,9 +1,10 @@
-import type { TensorLike } from '../tensor/tensor.js';
+import { float32Tensor, type TensorLike } from '../tensor/tensor.js';
 import type { LinearWeight } from './linearWeight.js';
+import { type Pending, present } from './pending.js';
 import type { StateDict } from './stateDict.js';
 
-/** A weight as it came: float32, float16 or bfloat16. */
-export type Weight = TensorLike;
+/** A weight as it comes: float32, float16 or bfloat16. */
+export type Weight = Pending<TensorLike>;
 
 /** A weight and a bias for each of its first axis. */
 export interface Affine {
@@ -11,9 +12,10 @@ export interface Affine {
   readonly bias: Weight;
 }
 
-/** A linear layer, whose weight may be int8. */
+/** A linear layer. */
 export interface Linear {
-  readonly weight: LinearWeight;
+  /** `[out, in]`, whole or as matrices whose rows follow one another; int8 or floats. */
+  readonly weight: readonly Pending<LinearWeight>[];
   readonly bias: Weight;
 }
 
@@ -25,7 +27,7 @@ export interface Norm extends Affine {
 /** `weight` `[out, in]` and `bias` `[out]`. */
 export function linearLayer(dict: StateDict, names: readonly string[], dims: readonly [number, number]): Linear {
   return {
-    weight: dict.takeMatrix(suffixed(names, 'weight'), dims),
+    weight: [dict.takeMatrix(suffixed(names, 'weight'), dims)],
     bias: dict.take(suffixed(names, 'bias'), dims.slice(0, 1)),
   };
 }
@@ -41,6 +43,11 @@ export function affine(dict: StateDict, names: string | readonly string[], dims:
 
 export function norm(dict: StateDict, names: string | readonly string[], C: number, eps: number): Norm {
   return { ...affine(dict, names, [C]), eps };
+}
+
+/** A vector of `C` equal numbers, which no file has. */
+export function constant(C: number, value: number): Weight {
+  return present(float32Tensor([C], new Float32Array(C).fill(value)));
 }
 
 export function suffixed(names: readonly string[], suffix: string): string[] {

@@ -40,8 +40,12 @@ export function roundedWeight(weight: LinearWeight, dtype: WeightDType | undefin
   return { data: Uint16Array.from(values, encode), dims: own.dims, type: dtype };
 }
 
-/** The rows of matrices of equal width, which are released, one after another. */
-export function stacked(parts: readonly LinearWeight[], dims: readonly [number, number]): LinearWeight {
+/** The rows of matrices of equal width, which are released, one after another; a matrix alone as it is. */
+export function stacked(parts: readonly LinearWeight[]): LinearWeight {
+  const [first] = parts as readonly [LinearWeight];
+  if (parts.length === 1) return first;
+  const outputs = parts.reduce((sum, { dims }) => sum + (dims[0] as number), 0);
+  const dims = [outputs, first.dims[1] as number] as const;
   const whole = ofInt8(parts, dims) ?? ofTheSameHalf(parts, dims) ?? floatsOf(parts, dims);
   for (const part of parts) releaseElements(part);
   return whole;

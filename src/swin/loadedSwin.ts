@@ -12,6 +12,7 @@ import { WEIGHT_DTYPES, type WeightDType } from './linearWeight.js';
 import { checkCallingOptions, checkLoadingOptions } from './options.js';
 import type { LoadOptions } from './pretrained.js';
 import { StateDict } from './stateDict.js';
+import type { TensorSource } from './tensorSource.js';
 import type { TimmConfig } from './timmConfig.js';
 import { readWeights, type SwinWeights, withRoundedMatrices } from './weights.js';
 
@@ -54,29 +55,46 @@ export class LoadedSwin {
   ) {}
 
   /**
+   * Makes a model of tensors that come: what their descriptions tell of mistakes, they tell before any comes. Rejects as
+   * `create` does, and as reading them does.
+   */
+  static load(
+    source: TensorSource,
+    config: SwinConfig | TimmConfig,
+    request: HeadRequest,
+    options: SwinOptions,
+  ): Promise<LoadedSwin> {
+    return LoadedSwin.create(new StateDict(source.entries), config, request, options, source);
+  }
+
+  /**
    * @throws RangeError naming a tensor that is missing, extra or misshapen, or a config's bad value; TypeError for a
    * `dtype` that there is not.
    */
   static async create(
-    tensors: Readonly<Record<string, TensorLike>>,
+    dict: StateDict,
     config: SwinConfig | TimmConfig,
     request: HeadRequest,
     options: SwinOptions,
+    source?: TensorSource,
   ): Promise<LoadedSwin> {
     checkLoadingOptions(options);
     const { attention, dtype } = options;
     if (dtype !== undefined) checkOneOf('dtype', dtype, WEIGHT_DTYPES);
     const architecture = checkConfig(config);
-    const weights = readWeights(new StateDict(tensors), architecture, request);
+    const weights = readWeights(dict, architecture, request);
     const engine = attention ?? (await createWindowAttention());
+    let runner: Runner | undefined;
     try {
       checkOpen(engine);
       const core = coreOf(engine);
-      const runner = core
+      runner = core
         ? await KernelModel.create(core, architecture, weights, dtype)
         : float64Runner(architecture, withRoundedMatrices(weights, dtype), engine);
+      if (source) for await (const [name, tensor] of source.tensors()) dict.bring(name, tensor);
       return new LoadedSwin(architecture, engine, runner, !attention);
     } catch (error) {
+      await runner?.dispose();
       if (!attention) await engine.dispose();
       throw error;
     }

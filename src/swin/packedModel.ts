@@ -1,7 +1,10 @@
-import { float32Tensor, type Tensor, toFloat32 } from '../tensor/tensor.js';
+import { CONSTANTS } from '../kernel/schema.js';
+import { float32Tensor, product, type Tensor, widen } from '../tensor/tensor.js';
 import type { Linear, Norm, Weight } from './layerWeights.js';
-import type { WeightDType } from './linearWeight.js';
+import { stacked, type WeightDType } from './linearWeight.js';
 import type { PackedLinear, PackedNorm, PackedWeights } from './packedWeights.js';
+import { joined } from './pending.js';
+import type { PositionEmbeddings } from './positionEmbeddings.js';
 import type { StageWeights, SwinWeights } from './weights.js';
 
 export interface PackedBlock {
@@ -17,10 +20,11 @@ export interface PackedBlock {
   readonly fc2: PackedLinear;
 }
 
-/** `SwinWeights` in kernel memory. */
+/** `SwinWeights` in kernel memory, where they are once all have come. */
 export interface PackedModel {
   readonly patchEmbedding: PackedLinear;
   readonly embeddingNorm: PackedNorm;
+  readonly positionEmbeddings: PositionEmbeddings<Float64Array> | undefined;
   readonly stages: readonly {
     readonly window: StageWeights['window'];
     readonly blocks: readonly PackedBlock[];
@@ -34,22 +38,31 @@ export interface PackedModel {
 }
 
 /**
- * Packs all weights into `packed`, those of linear layers as `dtype`. The patch embedding, a convolution, stays float32.
+ * Reserves a place for all weights, where they are packed as they come; those of linear layers as `dtype`. The patch
+ * embedding, a convolution, stays float32.
  * @throws RangeError where memory cannot grow so far, or for weights that int8 cannot hold.
  */
 export function packModel(packed: PackedWeights, weights: SwinWeights, dtype: WeightDType | undefined): PackedModel {
-  const linear = ({ weight, bias }: Linear) => packed.linear(weight, bias, dtype);
-  const norm = (own: Norm) => packed.norm(own);
-  const { head } = weights;
+  const linear = (layer: Linear) => packLinear(packed, layer, dtype);
+  const place = (tensor: Weight) => {
+    const pointer = packed.reserve(tensor.dims);
+    tensor.use((own) => packed.fill(pointer, own));
+    return pointer;
+  };
+  const norm = ({ weight, bias, eps }: Norm): PackedNorm => {
+    return { C: weight.dims[0] as number, weight: place(weight), bias: place(bias), eps };
+  };
+  const { head, patchEmbedding, positionEmbeddings } = weights;
   return {
-    patchEmbedding: packed.linear(weights.patchEmbedding.weight, weights.patchEmbedding.bias),
+    patchEmbedding: packLinear(packed, patchEmbedding, 'float32'),
     embeddingNorm: norm(weights.embeddingNorm),
+    positionEmbeddings: positionEmbeddings && copiedEmbeddings(positionEmbeddings),
     stages: weights.stages.map(({ window, blocks, downsample }) => ({
       window,
       blocks: blocks.map((block) => ({
         norm1: norm(block.norm1),
         qkv: linear(block.qkv),
-        relativePositionBias: packed.place(block.relativePositionBias),
+        relativePositionBias: place(block.relativePositionBias),
         logitScale: block.logitScale && copied(block.logitScale),
         paddingQkv: copied(block.qkv.bias),
         projection: linear(block.projection),
@@ -59,7 +72,7 @@ export function packModel(packed: PackedWeights, weights: SwinWeights, dtype: We
       })),
       downsample: downsample && {
         norm: norm(downsample.norm),
-        reduction: packed.linear(downsample.reduction, undefined, dtype),
+        reduction: packLinear(packed, { weight: [downsample.reduction], bias: undefined }, dtype),
       },
     })),
     head: {
@@ -70,7 +83,38 @@ export function packModel(packed: PackedWeights, weights: SwinWeights, dtype: We
   };
 }
 
+function packLinear(
+  packed: PackedWeights,
+  { weight, bias }: Pick<Linear, 'weight'> & { readonly bias: Weight | undefined },
+  dtype: WeightDType | undefined,
+): PackedLinear {
+  const sizes = weight.map(({ dims }) => dims as readonly [number, number]);
+  const outputs = sizes.reduce((sum, [rows]) => sum + rows, 0);
+  const inputs = sizes[0]?.[1] as number;
+  const own = dtype ?? (weight.every(({ type }) => type === 'int8') ? 'int8' : 'float32');
+  const layer = packed.reserveLinear([outputs, inputs], own, bias !== undefined);
+  // Matrices that fill panels are packed as each comes; others share some, and wait for one another.
+  const fillPanels = sizes.every(([rows], i) => i === sizes.length - 1 || rows % CONSTANTS.PANEL === 0);
+  const parts = fillPanels ? weight : [joined(weight, { dims: [outputs, inputs] }, stacked)];
+  let first = 0;
+  for (const part of parts) {
+    const start = first;
+    part.use((matrix) => packed.fillRows(layer, start, matrix));
+    first += part.dims[0] as number;
+  }
+  bias?.use((tensor) => packed.fill(layer.bias, tensor));
+  return layer;
+}
+
+function copiedEmbeddings(embeddings: PositionEmbeddings): PositionEmbeddings<Float64Array> {
+  const values = new Float64Array(product(embeddings.values.dims));
+  embeddings.values.use((own) => values.set(own));
+  return { ...embeddings, values };
+}
+
 /** Elements of its own: those of a file that was given as bytes would keep all of it. */
 function copied(tensor: Weight): Tensor<Float32Array> {
-  return float32Tensor(tensor.dims, toFloat32(tensor).slice());
+  const copy = float32Tensor(tensor.dims);
+  tensor.use((own) => widen(own, copy.data));
+  return copy;
 }

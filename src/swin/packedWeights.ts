@@ -3,9 +3,15 @@ import { CONSTANTS } from '../kernel/schema.js';
 import { ELEMENT_TYPES, kernelInput } from '../kernel/staging.js';
 import { releaseElements } from '../safetensors/releasable.js';
 import { checkTensor } from '../tensor/check.js';
-import { type TensorLike, widen } from '../tensor/tensor.js';
-import type { Norm, Weight } from './layerWeights.js';
-import { floats, isQuantized, type LinearWeight, quantized, type WeightDType } from './linearWeight.js';
+import { product, type TensorLike, widen } from '../tensor/tensor.js';
+import {
+  floats,
+  isQuantized,
+  type LinearWeight,
+  type QuantizedWeight,
+  quantized,
+  type WeightDType,
+} from './linearWeight.js';
 import type { ModelKernels } from './modelKernels.js';
 
 const { PANEL } = CONSTANTS;
@@ -43,23 +49,61 @@ export class PackedWeights {
    * Packs a layer, its weights as `dtype`, and releases them; where it is undefined, int8 stays int8 and all else becomes float32.
    * @throws RangeError where memory cannot grow so far, or for weights that int8 cannot hold.
    */
-  linear(weight: LinearWeight, bias: Weight | undefined, dtype?: WeightDType | undefined): PackedLinear {
+  linear(weight: LinearWeight, bias: TensorLike | undefined, dtype?: WeightDType | undefined): PackedLinear {
     const own = dtype ?? (isQuantized(weight) ? 'int8' : 'float32');
-    const [outputs, inputs] = weight.dims as [number, number];
-    const packed = own === 'int8' ? this.#packInt8(quantized(weight)) : this.#packFloats(floats(weight), own);
-    releaseElements(weight);
-    return { inputs, outputs, dtype: own, scales: 0, ...packed, bias: bias ? this.#padded(bias) : 0 };
+    const layer = this.reserveLinear(weight.dims as [number, number], own, bias !== undefined);
+    this.fillRows(layer, 0, weight);
+    if (bias) this.fill(layer.bias, bias);
+    return layer;
   }
 
-  norm({ weight, bias, eps }: Norm): PackedNorm {
+  /** The place of a layer of `[outputs, inputs]`. @throws RangeError where memory cannot grow so far. */
+  reserveLinear([outputs, inputs]: readonly [number, number], dtype: WeightDType, hasBias: boolean): PackedLinear {
+    const panels = Math.ceil(outputs / PANEL);
+    return {
+      inputs,
+      outputs,
+      dtype,
+      weights: this.#allocate(panels * panelBytes(dtype, inputs)),
+      scales: dtype === 'int8' ? this.#zeros(panels * PANEL) : 0,
+      bias: hasBias ? this.#zeros(panels * PANEL) : 0,
+    };
+  }
+
+  /**
+   * Packs matrices that are a layer's rows from `first` on, a multiple of 8, and releases them.
+   * @throws RangeError for weights that int8 cannot hold.
+   */
+  fillRows(layer: PackedLinear, first: number, weight: LinearWeight): void {
+    const { dtype, inputs, scales } = layer;
+    const to = layer.weights + (first / PANEL) * panelBytes(dtype, inputs);
+    if (dtype === 'int8') {
+      const own = quantized(weight);
+      this.#packInt8(own, to);
+      this.core.memory.floats(scales + 4 * first, own.scales.length).set(own.scales);
+    } else this.#packFloats(floats(weight), dtype, to);
+    releaseElements(weight);
+  }
+
+  norm({ weight, bias, eps }: { weight: TensorLike; bias: TensorLike; eps: number }): PackedNorm {
     return { C: weight.dims[0] as number, weight: this.place(weight), bias: this.place(bias), eps };
   }
 
   /** A pointer to a copy, as float32. */
   place(tensor: TensorLike): number {
-    const pointer = this.#allocate(4 * tensor.data.length);
-    this.#copy(tensor, pointer);
+    const pointer = this.reserve(tensor.dims);
+    this.fill(pointer, tensor);
     return pointer;
+  }
+
+  /** The place of a tensor of float32. */
+  reserve(dims: readonly number[]): number {
+    return this.#allocate(4 * product(dims));
+  }
+
+  /** Copies a tensor to its place, as float32. */
+  fill(pointer: number, tensor: TensorLike): void {
+    widen(tensor, this.core.memory.floats(pointer, tensor.data.length));
   }
 
   /** Frees the weights once no call runs that may use them. */
@@ -67,18 +111,16 @@ export class PackedWeights {
     for (const pointer of this.#pointers.splice(0)) this.core.release(pointer);
   }
 
-  #packFloats(weight: TensorLike, dtype: Exclude<WeightDType, 'int8'>): { weights: number } {
+  #packFloats(weight: TensorLike, dtype: Exclude<WeightDType, 'int8'>, weights: number): void {
     const { memory, exports } = this.core;
     const [outputs, inputs] = weight.dims as [number, number];
     const isHalf = dtype !== 'float32';
-    const panelBytes = (isHalf ? 2 : 4) * PANEL * inputs;
-    const weights = this.#allocate(Math.ceil(outputs / PANEL) * panelBytes);
     const source = kernelInput(this.core, checkTensor('weight', weight));
     const staged = memory.allocate(4 * PANEL * inputs);
     try {
       for (let first = 0; first < outputs; first += PANEL) {
         const rows = Math.min(PANEL, outputs - first);
-        const to = weights + (first / PANEL) * panelBytes;
+        const to = weights + (first / PANEL) * panelBytes(dtype, inputs);
         const from = source.enter(staged, first * inputs, rows * inputs);
         if (isHalf) {
           exports.narrowHalf(ELEMENT_TYPES[dtype], from, staged, rows * inputs);
@@ -88,32 +130,25 @@ export class PackedWeights {
     } finally {
       memory.free(staged);
     }
-    return { weights };
   }
 
-  #packInt8({ data, dims: [outputs, inputs], scales }: ReturnType<typeof quantized>) {
+  #packInt8({ data, dims: [outputs, inputs] }: QuantizedWeight, weights: number): void {
     const { memory } = this.core;
-    const panelBytes = 2 * PANEL * Math.ceil(inputs / 2);
-    const weights = this.#allocate(Math.ceil(outputs / PANEL) * panelBytes);
     const staged = memory.allocate(PANEL * inputs);
     try {
       for (let first = 0; first < outputs; first += PANEL) {
         const rows = Math.min(PANEL, outputs - first);
         memory.bytes(staged, rows * inputs).set(data.subarray(first * inputs, (first + rows) * inputs));
-        this.kernels.packLinearInt8(staged, rows, inputs, weights + (first / PANEL) * panelBytes);
+        this.kernels.packLinearInt8(staged, rows, inputs, weights + (first / PANEL) * panelBytes('int8', inputs));
       }
     } finally {
       memory.free(staged);
     }
-    return { weights, scales: this.#padded({ data: scales, dims: [outputs], type: 'float32' }) };
   }
 
-  /** A number for every output, and zeros for those that fill the last panel. */
-  #padded(tensor: TensorLike): number {
-    const length = Math.ceil(tensor.data.length / PANEL) * PANEL;
+  #zeros(length: number): number {
     const pointer = this.#allocate(4 * length);
     this.core.memory.floats(pointer, length).fill(0);
-    this.#copy(tensor, pointer);
     return pointer;
   }
 
@@ -122,8 +157,10 @@ export class PackedWeights {
     this.#pointers.push(pointer);
     return pointer;
   }
+}
 
-  #copy(tensor: TensorLike, pointer: number): void {
-    widen(tensor, this.core.memory.floats(pointer, tensor.data.length));
-  }
+/** Bytes of 8 outputs' weights. */
+function panelBytes(dtype: WeightDType, inputs: number): number {
+  if (dtype === 'int8') return 2 * PANEL * Math.ceil(inputs / 2);
+  return (dtype === 'float32' ? 4 : 2) * PANEL * inputs;
 }

@@ -2,12 +2,13 @@ import { bicubic } from '../reference/bicubic.js';
 import { toFloat64 } from '../tensor/tensor.js';
 import type { Architecture, StageShape } from './config.js';
 import type { ModelNames } from './names.js';
+import type { Pending } from './pending.js';
 import type { StateDict } from './stateDict.js';
 
 /** Absolute position embeddings: what is added to every patch's. */
-export interface PositionEmbeddings {
+export interface PositionEmbeddings<V = Pending<Float64Array>> {
   /** `[rows · columns, C]`. */
-  readonly values: Float64Array;
+  readonly values: V;
   readonly grid: readonly [number, number];
   /** Backbones resize them to other grids; classifiers refuse those. */
   readonly isResized: boolean;
@@ -29,9 +30,13 @@ export function readPositionEmbeddings(
     number,
   ];
   const isImage = dict.dimsOf(name).length === 4;
-  const values = toFloat64(dict.take(name, isImage ? [1, C, rows, columns] : [1, rows * columns, C]));
+  const tensor = dict.take(name, isImage ? [1, C, rows, columns] : [1, rows * columns, C]);
   return {
-    values: isImage ? values.map((_, i) => values[(i % C) * rows * columns + Math.floor(i / C)] as number) : values,
+    values: tensor.map((own) => {
+      const values = toFloat64(own);
+      if (!isImage) return values;
+      return values.map((_, i) => values[(i % C) * rows * columns + Math.floor(i / C)] as number);
+    }),
     grid: [rows, columns],
     isResized: convention === 'detection' || convention === 'openmmlab',
   };
@@ -42,7 +47,11 @@ export function readPositionEmbeddings(
  * detection and MMPretrain, which resize them (bicubic).
  * @throws RangeError for a grid that they do not fit.
  */
-export function positionEmbeddingsOf({ values, grid, isResized }: PositionEmbeddings, H: number, W: number) {
+export function positionEmbeddingsOf(
+  { values, grid, isResized }: PositionEmbeddings<Float64Array>,
+  H: number,
+  W: number,
+) {
   const [rows, columns] = grid;
   if (isResized && (H !== rows || W !== columns))
     return bicubic(values, grid, [H, W], values.length / (rows * columns));

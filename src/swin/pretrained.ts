@@ -1,16 +1,15 @@
 import { type ByteSource, readToEnd } from '../safetensors/byteSource.js';
-import { readSafetensors } from '../safetensors/readSafetensors.js';
 import { openSafetensors, type SafetensorsStream } from '../safetensors/safetensorsStream.js';
 import { onAbort } from '../tensor/abortListeners.js';
 import { type AbortSignalLike, throwIfAborted } from '../tensor/abortSignal.js';
 import { describe, message, tagOf } from '../tensor/check.js';
 import type { HostCache, HostFetch, HostUrl } from '../tensor/hostTypes.js';
-import type { Tensor } from '../tensor/tensor.js';
 import type { SwinConfig } from './config.js';
 import { hasFiles, openCache } from './fileCache.js';
 import { directoryFiles, type Missing, type ModelFiles, urlFiles } from './modelFiles.js';
 import { checkLoadingOptions } from './options.js';
 import type { PreprocessorConfig } from './preprocessor.js';
+import { addEntry, inMemory, type TensorDescription, type TensorSource } from './tensorSource.js';
 import type { TimmConfig } from './timmConfig.js';
 import { timmPreprocessor } from './timmPreprocessor.js';
 
@@ -48,16 +47,6 @@ export interface LoadOptions {
    * `Cache`; or a `Cache`.
    */
   readonly cache?: HostCache | string | undefined;
-}
-
-/** Tensors that come one by one, each in an array that nobody else has. */
-export interface TensorSource {
-  /** What is to come, by name. */
-  readonly entries: ReadonlyMap<string, { readonly dims: readonly number[]; readonly type: string }>;
-  /** To be read once. Rejects for files that are malformed or cannot be read. */
-  tensors(): AsyncGenerator<readonly [name: string, tensor: Tensor]>;
-  /** Lets go of files that are not read to their end. */
-  close(): Promise<void>;
 }
 
 export interface Pretrained {
@@ -206,12 +195,12 @@ async function joined(
     close: () => source.close(),
   });
   const shards: { file: string; shard: SafetensorsStream }[] = [];
-  const entries = new Map<string, { dims: readonly number[]; type: string }>();
+  const entries = new Map<string, TensorDescription>();
   try {
     for (const one of opened) {
       const shard = await naming(files, one.file, () => openSafetensors(counted(one)));
       shards.push({ file: one.file, shard });
-      for (const { name, dims, stored } of shard.entries) addEntry(entries, name, dims, stored.type);
+      for (const { name, dims, stored } of shard.entries) addEntry(entries, name, { dims, type: stored.type });
     }
   } catch (error) {
     await closeAll(opened);
@@ -236,39 +225,6 @@ async function joined(
     },
     close: () => closeAll(opened),
   };
-}
-
-/** What was given as bytes; arrays that these hold are shared. */
-function inMemory(shards: readonly (Uint8Array | ArrayBuffer)[]): TensorSource {
-  const files = shards.map((bytes) => readSafetensors(bytes).tensors);
-  const entries = new Map<string, { dims: readonly number[]; type: string }>();
-  for (const tensors of files) {
-    for (const [name, { dims, type }] of Object.entries(tensors)) addEntry(entries, name, dims, type);
-  }
-  return {
-    entries,
-    async *tensors() {
-      for (const tensors of files) yield* Object.entries(tensors);
-    },
-    async close() {},
-  };
-}
-
-function addEntry(
-  entries: Map<string, { dims: readonly number[]; type: string }>,
-  name: string,
-  dims: readonly number[],
-  type: string,
-): void {
-  if (entries.has(name)) throw new RangeError(`tensor ${describe(name)} expected in one shard, got it in two`);
-  entries.set(name, { dims, type });
-}
-
-/** All tensors by name. */
-export async function collected({ tensors }: TensorSource): Promise<Record<string, Tensor>> {
-  const all: Record<string, Tensor> = Object.create(null);
-  for await (const [name, tensor] of tensors()) all[name] = tensor;
-  return all;
 }
 
 /** Runs `read`, whose errors about the file's contents then say which file. */

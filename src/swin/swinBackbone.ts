@@ -4,7 +4,9 @@ import type { Tensor, TensorLike } from '../tensor/tensor.js';
 import type { SwinConfig } from './config.js';
 import { LoadedSwin, type SwinOptions } from './loadedSwin.js';
 import { checkLoadingOptions } from './options.js';
-import { collected, type LoadOptions, loadPretrained, type PretrainedSource } from './pretrained.js';
+import { type LoadOptions, loadPretrained, type PretrainedSource } from './pretrained.js';
+import { StateDict } from './stateDict.js';
+import { closing } from './tensorSource.js';
 import type { TimmConfig } from './timmConfig.js';
 
 export interface SwinBackboneOptions extends SwinOptions {
@@ -34,7 +36,8 @@ export class SwinBackbone {
     options: SwinBackboneOptions & LoadOptions = {},
   ): Promise<SwinBackbone> {
     const { config, weights } = await loadPretrained(source, options);
-    return this.fromStateDict(await collected(weights), config, options);
+    const request = { outFeatures: options.outFeatures };
+    return closing(weights, async () => new this(await LoadedSwin.load(weights, config, request, options)));
   }
 
   /**
@@ -47,7 +50,9 @@ export class SwinBackbone {
     options: SwinBackboneOptions = {},
   ): Promise<SwinBackbone> {
     checkLoadingOptions(options);
-    return new this(await LoadedSwin.create(tensors, config, { outFeatures: options.outFeatures }, options));
+    return new this(
+      await LoadedSwin.create(new StateDict(tensors), config, { outFeatures: options.outFeatures }, options),
+    );
   }
 
   /** The engine that runs the attention. */

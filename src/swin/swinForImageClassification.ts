@@ -8,9 +8,11 @@ import { LoadedSwin, type PretrainedOptions, type SwinForwardOptions, type SwinO
 import { checkCallingOptions } from './options.js';
 import { type PreprocessOptions, preprocess } from './preprocess.js';
 import { checkPreprocessor, type Preprocessor, type PreprocessorConfig } from './preprocessor.js';
-import { collected, loadPretrained, type PretrainedSource } from './pretrained.js';
+import { loadPretrained, type PretrainedSource } from './pretrained.js';
 import { type Classification, likeliest } from './scores.js';
 import { MAX_BATCH, stackedImages } from './stackedImages.js';
+import { StateDict } from './stateDict.js';
+import { closing } from './tensorSource.js';
 import type { TimmConfig } from './timmConfig.js';
 
 export interface SwinOutput {
@@ -47,7 +49,9 @@ export class SwinForImageClassification {
     options: PretrainedOptions = {},
   ): Promise<SwinForImageClassification> {
     const { config, weights, preprocessor } = await loadPretrained(source, options);
-    return this.create(await collected(weights), config, preprocessor, options);
+    return closing(weights, () => {
+      return this.create(config, preprocessor, () => LoadedSwin.load(weights, config, 'classifier', options));
+    });
   }
 
   /**
@@ -60,18 +64,18 @@ export class SwinForImageClassification {
     config: SwinConfig | TimmConfig,
     options: SwinOptions = {},
   ): Promise<SwinForImageClassification> {
-    return this.create(tensors, config, undefined, options);
+    return this.create(config, undefined, () => {
+      return LoadedSwin.create(new StateDict(tensors), config, 'classifier', options);
+    });
   }
 
   private static async create(
-    tensors: Readonly<Record<string, TensorLike>>,
     config: SwinConfig | TimmConfig,
     preprocessorConfig: PreprocessorConfig | undefined,
-    options: SwinOptions,
+    load: () => Promise<LoadedSwin>,
   ): Promise<SwinForImageClassification> {
     const preprocessor = checkPreprocessor(preprocessorConfig, checkConfig(config));
-    const swin = await LoadedSwin.create(tensors, config, 'classifier', options);
-    return new this(swin, preprocessor, config, preprocessorConfig);
+    return new this(await load(), preprocessor, config, preprocessorConfig);
   }
 
   /** The engine that runs the attention. */

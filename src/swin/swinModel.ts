@@ -2,7 +2,9 @@ import type { WindowAttention } from '../attention/interface.js';
 import type { Tensor, TensorLike } from '../tensor/tensor.js';
 import type { SwinConfig } from './config.js';
 import { LoadedSwin, type PretrainedOptions, type SwinForwardOptions, type SwinOptions } from './loadedSwin.js';
-import { collected, loadPretrained, type PretrainedSource } from './pretrained.js';
+import { loadPretrained, type PretrainedSource } from './pretrained.js';
+import { StateDict } from './stateDict.js';
+import { closing } from './tensorSource.js';
 import type { TimmConfig } from './timmConfig.js';
 
 export interface SwinModelOutput {
@@ -28,7 +30,7 @@ export class SwinModel {
    */
   static async fromPretrained(source: PretrainedSource, options: PretrainedOptions = {}): Promise<SwinModel> {
     const { config, weights } = await loadPretrained(source, options);
-    return this.fromStateDict(await collected(weights), config, options);
+    return closing(weights, async () => new this(await LoadedSwin.load(weights, config, 'model', options)));
   }
 
   /**
@@ -40,7 +42,7 @@ export class SwinModel {
     config: SwinConfig | TimmConfig,
     options: SwinOptions = {},
   ): Promise<SwinModel> {
-    return new this(await LoadedSwin.create(tensors, config, 'model', options));
+    return new this(await LoadedSwin.create(new StateDict(tensors), config, 'model', options));
   }
 
   /** The engine that runs the attention. */

@@ -1,10 +1,11 @@
-import { float32Tensor, reshaped, type Tensor, toFloat32 } from '../tensor/tensor.js';
+import { float32Tensor, reshaped, type TensorLike, toFloat32 } from '../tensor/tensor.js';
 import { type BlockWeights, readBlock } from './blockWeights.js';
 import type { Architecture, StageShape } from './config.js';
 import { type HeadRequest, type HeadWeights, purposeOf, readHead } from './head.js';
-import { type Affine, affine, type Linear, type Norm, norm } from './layerWeights.js';
-import { isQuantized, type LinearWeight, roundedWeight, type WeightDType } from './linearWeight.js';
+import { affine, type Linear, type Norm, norm } from './layerWeights.js';
+import { isQuantized, type LinearWeight, roundedWeight, stacked, type WeightDType } from './linearWeight.js';
 import { type ModelNames, namesOf } from './names.js';
+import { joined, type Pending } from './pending.js';
 import { type PositionEmbeddings, readPositionEmbeddings } from './positionEmbeddings.js';
 import { stageWindow, type WindowRule } from './stageWindow.js';
 import type { StateDict } from './stateDict.js';
@@ -13,13 +14,13 @@ export interface StageWeights {
   readonly window: WindowRule;
   readonly blocks: readonly BlockWeights[];
   /** Patch merging, between stages: norm over 4C (V1) or 2C (V2), reduction `[2C, 4C]`. */
-  readonly downsample: { readonly norm: Norm; readonly reduction: LinearWeight } | undefined;
+  readonly downsample: { readonly norm: Norm; readonly reduction: Pending<LinearWeight> } | undefined;
 }
 
 /** The weights of a Swin, free of any upstream's names. */
 export interface SwinWeights {
   /** `[embedDim, numChannels · ph · pw]`: the projection as a linear layer over patches. */
-  readonly patchEmbedding: Affine;
+  readonly patchEmbedding: Linear;
   /** torchvision drops what does not fill a patch; the others pad with zeros. */
   readonly floorsPatches: boolean;
   readonly embeddingNorm: Norm;
@@ -40,11 +41,12 @@ export function readWeights(dict: StateDict, architecture: Architecture, request
   const purpose = purposeOf(request);
   const C = (stages[0] as StageShape).C;
   const projection = affine(dict, names.patchProjection, [C, numChannels, ...patchSize]);
+  const dims = [C, numChannels * patchSize[0] * patchSize[1]];
   const head = readHead(dict, names, architecture, request);
   const used = stages.slice(0, head.stages);
   const weights: SwinWeights = {
     patchEmbedding: {
-      weight: reshaped(projection.weight, [C, numChannels * patchSize[0] * patchSize[1]]),
+      weight: [projection.weight.map((weight) => reshaped(weight, dims), { dims })],
       bias: projection.bias,
     },
     floorsPatches: names.convention === 'torchvision',
@@ -70,7 +72,10 @@ export function readWeights(dict: StateDict, architecture: Architecture, request
 
 /** The same weights, those of linear layers as the floats that `dtype` makes of them: what a model in float64 computes with. */
 export function withRoundedMatrices(weights: SwinWeights, dtype: WeightDType | undefined): SwinWeights {
-  const linear = <L extends Linear>(layer: L) => ({ ...layer, weight: roundedWeight(layer.weight, dtype) });
+  const linear = ({ weight, bias }: Linear): Linear => {
+    const dims = [weight.reduce((sum, part) => sum + (part.dims[0] as number), 0), weight[0]?.dims[1] as number];
+    return { weight: [joined(weight, { dims }, (parts) => roundedWeight(stacked(parts), dtype))], bias };
+  };
   const { head } = weights;
   return {
     ...weights,
@@ -83,7 +88,10 @@ export function withRoundedMatrices(weights: SwinWeights, dtype: WeightDType | u
         fc1: linear(block.fc1),
         fc2: linear(block.fc2),
       })),
-      downsample: downsample && { ...downsample, reduction: roundedWeight(downsample.reduction, dtype) },
+      downsample: downsample && {
+        ...downsample,
+        reduction: downsample.reduction.map((weight) => roundedWeight(weight, dtype)),
+      },
     })),
     head: { ...head, classifier: head.classifier && linear(head.classifier) },
   };
@@ -102,8 +110,8 @@ function readDownsample(dict: StateDict, names: ModelNames, stage: number, archi
   const reduction = dict.takeMatrix(`${prefix}.reduction.weight`, [2 * C, 4 * C]);
   if (names.convention !== 'openmmlab') return { norm: own, reduction };
   return {
-    norm: version === 1 ? { ...own, weight: mergedOrder(own.weight), bias: mergedOrder(own.bias) } : own,
-    reduction: mergedOrder(reduction),
+    norm: version === 1 ? { ...own, weight: own.weight.map(mergedOrder), bias: own.bias.map(mergedOrder) } : own,
+    reduction: reduction.map(mergedOrder),
   };
 }
 
@@ -111,7 +119,7 @@ function readDownsample(dict: StateDict, names: ModelNames, stage: number, archi
  * The last axis, `[…, 4C]`, from the order of `torch.unfold`, channels first and then the neighbourhood by rows, to the
  * order of `mergePatches`. Source: MMDetection, `swin_converter`, the other way round.
  */
-function mergedOrder<W extends LinearWeight>(weight: W): W | Tensor<Float32Array> {
+function mergedOrder<W extends LinearWeight>(weight: W): W | TensorLike {
   if (isQuantized(weight)) return { ...weight, data: reordered(weight.data, weight.dims[1]) };
   return float32Tensor(weight.dims, reordered(toFloat32(weight), weight.dims.at(-1) as number));
 }
