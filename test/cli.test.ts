@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { encode } from 'fast-png';
 import jpeg from 'jpeg-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bench } from '../src/cli/bench.js';
+import { createWindowAttention } from '../src/index.js';
 import { writeSafetensors } from '../src/safetensors/index.js';
 import { randomNumbers, randomTensor } from './support/arbitraries.js';
 
@@ -235,7 +237,19 @@ describe('bench', () => {
     expect([code, shape]).toEqual([0, [2, 2, 16, 8]]);
     expect(engines[0]).toMatchObject({ name: 'wasm, simd, 1 thread', ratio: 1 });
     expect(engines[0].milliseconds).toBeGreaterThan(0);
+    expect(engines[0].maxAbsError).toBeGreaterThan(0);
+    expect(engines[0].maxAbsError).toBeLessThan(1e-5);
     expect((await cli('bench', '--shape', '2,2')).stderr).toMatch(/--shape expected B,H,L,D/);
+  });
+
+  it('times no engine that is wrong', async () => {
+    const create: typeof createWindowAttention = async (options) => {
+      const attention = await createWindowAttention(options);
+      return { ...attention, forward: (args, o) => attention.forward({ ...args, v: args.k }, o) };
+    };
+    await expect(bench('2,2,16,8', create)).rejects.toThrow(
+      /^wasm, simd, 1 thread expected an error of at most .*nothing is timed/,
+    );
   });
 });
 
