@@ -10,7 +10,10 @@ const path = (file: string) => fileURLToPath(new URL(`test/checked/${file}`, imp
 export default defineConfig({
   resolve: { alias: { '#kernels': path('kernels.ts'), '#modelKernels': path('modelKernels.ts') } },
   test: {
-    include: ['test/checked/*.checked.ts', 'test/{windowAttention,shiftedWindowAttention,linear,swin}*.test.ts'],
+    include: [
+      'test/checked/*.checked.ts',
+      'test/{windowAttention,shiftedWindow,linear,exp,gelu,float64,half,swin}*.test.ts',
+    ],
     testTimeout: 3_600_000,
     hookTimeout: 120_000,
     setupFiles: ['test/support/seed.ts', 'test/checked/memory.ts'],

@@ -270,10 +270,12 @@ export const DOORS = [
       return {
         seeds,
         run(args) {
-          const texts = (Array.isArray(args) ? args : [args]).map((item) => String(item).replaceAll('\0', ''));
+          const texts = (Array.isArray(args) ? args : [args]).map((item) =>
+            (typeof item === 'object' ? 'object' : String(item)).replaceAll('\0', ''),
+          );
           const { status, stderr, signal } = spawnSync('node', ['build/cli/main.js', ...texts], {
             encoding: 'utf8',
-            timeout: 20_000,
+            timeout: 120_000,
           });
           if (signal || ![0, 1, 2].includes(status ?? -1)) throw new Error(`ended with ${signal ?? status}: ${stderr}`);
           if (/^\s+at .*:\d+:\d+/m.test(stderr)) throw new Error(`prints a stack: ${stderr}`);

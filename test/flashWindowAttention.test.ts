@@ -48,6 +48,7 @@ describe('flashWindowAttention', () => {
           expect(Math.abs(x - (naive.data[i] as number))).toBeLessThanOrEqual(1e-10 * scale);
         });
       }),
+      { numRuns: 200 },
     );
   });
 
