@@ -155,10 +155,10 @@ describe('the action', () => {
     if ('file' in inputs && inputs.file) expect(read('runner/summary')).toMatch(/^### Window attention: no verdict$/m);
   });
 
-  it('is what the README says to use, at the version of the package', () => {
+  it('is what the page on CI says to use, at the version of the package', () => {
     const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
-    const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
-    const [block] = /```yaml\n(.*?)```/s.exec(readme)?.slice(1) ?? [];
+    const page = readFileSync(join(ROOT, 'docs/oracle-ci.md'), 'utf8');
+    const [block] = /```yaml\n(.*?)```/s.exec(page)?.slice(1) ?? [];
     const [step] = parse(block ?? '') as { uses: string; with: Record<string, string> }[];
     expect(step?.uses).toMatch(new RegExp(`/flash-window-attention@v${version.replaceAll('.', '\\.')}$`));
     expect(Object.keys(action.inputs)).toEqual(expect.arrayContaining(Object.keys(step?.with ?? {})));
