@@ -23,15 +23,22 @@ const SIDES: Readonly<Record<string, Make>> = {
   'onnxruntime-node, 2 threads': (files) => node(files, 'model.onnx', 2),
 };
 
-/** Those that this host and these files have. */
-export async function swinSides({ hasInt8Graph }: SwinFiles): Promise<[name: string, make: Make][]> {
-  const probe = await createWindowAttention({ relaxed: true });
-  const isRelaxed = probe.simd === 'relaxed-simd';
-  await probe.dispose();
+/** What relaxed SIMD is compared with: the others were without it. */
+const BESIDE_RELAXED = /^flash.*1 thread|^onnxruntime-web,/;
+
+/** Those that these files have; on a host of relaxed SIMD, the relaxed ones and what is beside them. */
+export function swinSides({ hasInt8Graph }: SwinFiles, isRelaxed: boolean): [name: string, make: Make][] {
   return Object.entries(SIDES).filter(([name]) => {
-    if (name.includes('relaxed')) return isRelaxed;
-    return hasInt8Graph || !/onnxruntime.* int8/.test(name);
+    if (isRelaxed) return BESIDE_RELAXED.test(name);
+    return !name.includes('relaxed') && (hasInt8Graph || !/onnxruntime.* int8/.test(name));
   });
+}
+
+/** Whether this host has relaxed SIMD. */
+export async function isRelaxedHost(): Promise<boolean> {
+  const probe = await createWindowAttention({ relaxed: true });
+  await probe.dispose();
+  return probe.simd === 'relaxed-simd';
 }
 
 export function swinSide(name: string): Make {
