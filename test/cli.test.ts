@@ -202,7 +202,7 @@ describe('run and check', () => {
     const inputs = { q: tensor(), k: tensor(), v: tensor() };
     await writeFile(path('wrong.safetensors'), writeSafetensors({ ...inputs, o_kernel: inputs.v }));
     const { code, stdout } = await cli('check', path('wrong.safetensors'), '--suffix', '_kernel');
-    expect([code, /^FAIL {2}o /m.test(stdout), /1 of 1 tensors fail/.test(stdout)]).toEqual([1, true, true]);
+    expect([code, /^FAIL {2}o /m.test(stdout), /1 of 1 tensor fails/.test(stdout)]).toEqual([1, true, true]);
   });
 
   it.each([
@@ -213,7 +213,7 @@ describe('run and check', () => {
     [['check', CORE, '--dtype', 'int8'], /Allowed choices are float32, tf32, bfloat16, float16, float8_e4m3fn/],
     [
       ['check', CORE, '-o', 'report.md', '-o', 'report.pdf'],
-      /--output expected a file ending in .xml, .md, .txt, .json, got/,
+      /--output expected a file that ends in .xml, .md, .txt or .json, got/,
     ],
     [['run', CORE], /required option/],
     [['run', CORE, '-o', 'x', '--threads', 'two'], /expected an integer ≥ 0/],

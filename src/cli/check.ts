@@ -15,11 +15,12 @@ import {
   scaleOf,
   windowSources,
 } from './cases.js';
-import { hasInputs, outputsOf, problemsOf } from './checkNames.js';
+import { checkCaseName, checkRequired, hasInputs, outputsOf, problemsOf } from './checkNames.js';
 import { diagnosisOf, failedOutputs } from './diagnosis.js';
 import { differences } from './differences.js';
 import { allSpans, judgeSpans, sampledSpans } from './judgeSpans.js';
 import { caseOf, type JudgeTask, outputNames, outputSources } from './judgeTask.js';
+import { checkOutput } from './outputFile.js';
 import { openCases } from './readCases.js';
 import { UsageError } from './usageError.js';
 import { writeWhole } from './writeFile.js';
@@ -71,19 +72,20 @@ const SUMMED: readonly string[] = ['dBias', 'dRelativePositionBias', 'dLogitScal
 
 /** Judges the outputs in `actuals` (or in `input` itself), named with `suffix`, of every case of `input`. */
 export async function check(input: string, actuals: string | undefined, options: CheckOptions): Promise<CheckResult> {
-  const { suffix = '' } = options;
+  const { suffix = '', require: required = [], map } = options;
+  checkRequired(required);
+  if (map !== undefined) checkOutput('--map', map, ['.svg'], [input, actuals, options.repeat]);
   const isAsked = ({ name }: Case) => options.case === undefined || name === options.case;
-  const file = openCases(input);
-  const cases = file.cases.filter(isAsked);
-  if (cases.length === 0) throw new UsageError(`${input}: expected a case named "${options.case}", got none`);
-  const own = actuals === undefined ? cases : openCases(actuals).cases.filter(isAsked);
-  const required = options.require ?? [];
-  const problems = options.allowMissing ? [] : problemsOf(cases, own, { suffix, required });
+  const open = (path: string) => ({ path, cases: openCases(path).cases });
+  const inputFile = open(input);
+  checkCaseName(inputFile, options.case);
+  const given = { path: input, cases: inputFile.cases.filter(isAsked) };
+  const found = actuals === undefined ? given : { path: actuals, cases: open(actuals).cases.filter(isAsked) };
+  const [cases, own] = [given.cases, found.cases];
+  const problems = options.allowMissing ? [] : problemsOf(given, found, { suffix, required });
   if (problems.length > 0) {
-    const shown = problems.slice(0, 5).join('; ');
-    throw new UsageError(
-      `${actuals ?? input}: ${shown}${problems.length > 5 ? `; and ${problems.length - 5} more` : ''} (--allow-missing judges what is there)`,
-    );
+    const more = problems.length > 5 ? `; and ${problems.length - 5} more` : '';
+    throw new UsageError(`${problems.slice(0, 5).join('; ')}${more} (--allow-missing judges what is there)`);
   }
   const judged = cases.filter(
     (item) =>
@@ -91,6 +93,9 @@ export async function check(input: string, actuals: string | undefined, options:
       outputsOf(own.find(({ name }) => name === item.name) ?? item, suffix, outputNames(item)).length > 0,
   );
   if (judged.length === 0) throw new UsageError(`${actuals ?? input}: expected outputs, got none for any case`);
+  if (map !== undefined && !judged.some((item) => own.find(({ name }) => name === item.name)?.tensors[`o${suffix}`])) {
+    throw new UsageError(`${found.path}: expected an output o${suffix} for --map to draw the errors of, got none`);
+  }
   const repeated = options.repeat === undefined ? undefined : openCases(options.repeat).cases;
   const reports: CheckedCase[] = [];
   for (const item of judged) {
@@ -101,8 +106,7 @@ export async function check(input: string, actuals: string | undefined, options:
     const notDeterministic =
       again && differences(outputs, again, outputsOf(outputs, suffix, outputNames(item)), suffix);
     reports.push({ ...report, ...(notDeterministic && { notDeterministic }) });
-    if (options.map !== undefined)
-      await drawMap(mapPath(options.map, item, judged.length), item, outputs, suffix, report);
+    if (map !== undefined) await drawMap(mapPath(map, item, judged), item, outputs, suffix, report);
   }
   const isSame = reports.every(({ notDeterministic }) => !notDeterministic || notDeterministic.length === 0);
   return { pass: isSame && reports.every(({ pass }) => pass), cases: reports };
@@ -178,9 +182,11 @@ function withoutGradient<T>({ dO: _, ...inputs }: Record<string, T>): Record<str
   return inputs;
 }
 
-/** `map.svg`, or `map.name.svg` where several cases are judged. */
-function mapPath(path: string, { name }: Case, cases: number): string {
-  if (cases === 1) return path;
-  const own = name.replace(/[^\w.-]/g, '_') || 'case';
-  return /\.svg$/.test(path) ? path.replace(/\.svg$/, `.${own}.svg`) : `${path}.${own}`;
+/** `map.svg`, or `map.name.svg` where several cases are judged; numbered where their names differ in other letters alone. */
+function mapPath(path: string, item: Case, cases: readonly Case[]): string {
+  if (cases.length === 1) return path;
+  const plain = ({ name }: Case) => name.replace(/[^\w.-]/g, '_') || 'case';
+  const alike = cases.filter((other) => plain(other) === plain(item));
+  const number = alike.length > 1 ? `.${alike.indexOf(item) + 1}` : '';
+  return path.replace(/\.svg$/, `.${plain(item)}${number}.svg`);
 }

@@ -1,6 +1,7 @@
 import type { Hypothesis } from '../oracle/hypothesis.js';
 import { HISTOGRAM, type Verdict } from '../oracle/verdict.js';
 import type { CheckedCase, CheckResult } from './check.js';
+import { counted } from './text.js';
 
 /** Forms of a report, by the name that `--format` takes. */
 export const CHECK_REPORTS: Readonly<Record<string, (result: CheckResult) => string>> = {
@@ -12,7 +13,7 @@ export const CHECK_REPORTS: Readonly<Record<string, (result: CheckResult) => str
 const LEGEND = [
   'error: largest |actual − truth|; naive: that of a plain kernel of the precision; ratio: error / naive; rms: the same of',
   'root mean squares; tolerance: 2 · naive, or what rounding in another order may come to; L2: ‖actual − truth‖ / ‖truth‖;',
-  'residual: what an explanation leaves of the output, as a share of it',
+  'residual: what an explanation leaves of the output, as a share of it; –: not defined',
 ];
 
 /** Slices that a report shows. */
@@ -38,8 +39,8 @@ function textReport({ pass, cases }: CheckResult): string {
   const warned = verdicts.filter((verdict) => verdict.pass && verdict.warning).length;
   const summary =
     failed > 0
-      ? `${failed} of ${verdicts.length} tensors fail`
-      : `${verdicts.length} tensors pass${warned > 0 ? `, ${warned} with a warning` : ''}`;
+      ? `${failed} of ${counted(verdicts.length, 'tensor')} ${failed === 1 ? 'fails' : 'fail'}`
+      : `${counted(verdicts.length, 'tensor')} ${verdicts.length === 1 ? 'passes' : 'pass'}${warned > 0 ? `, ${warned} with a warning` : ''}`;
   const unsteady = cases.some(({ notDeterministic }) => notDeterministic && notDeterministic.length > 0);
   return plain(
     [...lines, ...(pass ? [] : ['', ...LEGEND, '']), unsteady ? `${summary}; runs differ` : summary].join('\n'),
@@ -56,8 +57,8 @@ function markdownReport({ pass, cases }: CheckResult): string {
         escapedMarkdown(titleOf(item, tensor)),
         maxAbsError.toExponential(2),
         naiveError.toExponential(2),
-        ratio.toFixed(2),
-        rmsRatio.toFixed(2),
+        shown(ratio, (x) => x.toFixed(2)),
+        shown(rmsRatio, (x) => x.toFixed(2)),
         maxUlpError.toPrecision(3),
         `[${worstIndex.join(', ')}]`,
       ];
@@ -125,14 +126,19 @@ function figures(item: CheckedCase, tensor: string, verdict: Verdict): string[] 
   return [
     `error ${maxAbsError.toExponential(2)}`,
     `naive ${item.dtype} ${naiveError.toExponential(2)}`,
-    `ratio ${ratio.toFixed(2)}`,
-    `rms ${rmsRatio.toFixed(2)}`,
+    `ratio ${shown(ratio, (x) => x.toFixed(2))}`,
+    `rms ${shown(rmsRatio, (x) => x.toFixed(2))}`,
     `tolerance ${tolerance.toExponential(2)}`,
-    `L2 ${relativeL2.toExponential(1)}`,
-    `correlation ${correlation.toFixed(6)}`,
+    `L2 ${shown(relativeL2, (x) => x.toExponential(1))}`,
+    `correlation ${shown(correlation, (x) => x.toFixed(6))}`,
     `max ulp ${maxUlpError.toPrecision(3)}`,
     `worst at ${placeOf(worstIndex, axesOf(item, tensor))}`,
   ];
+}
+
+/** A figure that may not be defined, such as the correlation with an output of zeros alone. */
+function shown(figure: number, format: (figure: number) => string): string {
+  return Number.isNaN(figure) ? '–' : format(figure);
 }
 
 /** What fails of a tensor. */
@@ -145,11 +151,11 @@ function reasons({ actualAtWorst, expectedAtWorst, mismatches, slices, nonFinite
     );
   const more = slices.length > SHOWN_SLICES ? ` and ${slices.length - SHOWN_SLICES} more` : '';
   return [
-    `${mismatches} elements out of tolerance; at the worst actual ${actualAtWorst}, expected ${expectedAtWorst}`,
+    `${counted(mismatches, 'element')} out of tolerance; at the worst actual ${actualAtWorst}, expected ${expectedAtWorst}`,
     ...(failed.length > 0 ? [`beyond the tolerance of their own: ${failed.join(', ')}${more}`] : []),
     ...(nonFinite.mismatches > 0
       ? [
-          `${nonFinite.mismatches} of ${nonFinite.count} elements that overflow or are not finite are wrong, first at [${nonFinite.firstIndex?.join(', ')}]`,
+          `wrong among ${counted(nonFinite.count, 'element')} where the truth overflows or is not finite: ${nonFinite.mismatches}, first at [${nonFinite.firstIndex?.join(', ')}]`,
         ]
       : []),
   ];
@@ -193,7 +199,9 @@ function placeOf(index: readonly number[], axes: readonly string[]): string {
 
 function diagnosisOf({ diagnosis }: CheckedCase, tensor: string): string[] {
   return (diagnosis?.[tensor] ?? []).map(({ name, explanation, residual, where }: Hypothesis) => {
-    const places = Object.entries(where ?? {}).map(([axis, list]) => `${axis} ${shortened(list)}`);
+    const places = Object.entries(where ?? {}).map(
+      ([axis, list]) => `${list.length === 1 ? axis.replace(/s$/, '') : axis} ${shortened(list)}`,
+    );
     const only = places.length > 0 ? `, only in ${places.join(', ')}` : '';
     return `${name}: ${explanation}${only} (residual ${residual.toExponential(1)})`;
   });

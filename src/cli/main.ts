@@ -13,6 +13,7 @@ import { jsonOf } from './json.js';
 import { formatQuantized, quantize } from './quantize.js';
 import { reportWriter } from './reportFiles.js';
 import { run } from './run.js';
+import { counted } from './text.js';
 import { vectors } from './vectors.js';
 
 const VECTOR_PRECISIONS = ['float32', 'tf32', 'bfloat16', 'float16'];
@@ -73,11 +74,12 @@ program
 program
   .command('run')
   .description('compute the attention of every case of a safetensors file')
-  .argument('<input>', 'tensors q, k, v, optionally bias, mask, logitScale, dO')
+  .argument('<input>', 'tensors q, k, v, optionally bias, mask, logitScale, dO; or qkv and what belongs to it')
   .requiredOption('-o, --output <file>', 'where o, lse and gradients go')
   .option('--backward', 'gradients too')
   .option('--threads <n>', 'threads, 0 for one a core', integer(0))
   .option('--reference', 'by the float64 reference')
+  .option('--allow-unknown', 'leave tensors of unknown names out')
   .addOption(backend())
   .addOption(json())
   .action(async (input, options) => {
@@ -87,7 +89,7 @@ program
           ({ name, tensors, milliseconds }) =>
             `${name || input}: ${tensors.join(' ')} in ${milliseconds.toFixed(1)} ms`,
         ),
-        `${options.output}: ${result.cases.length} cases by ${result.backend}`,
+        `${options.output}: ${counted(result.cases.length, 'case')} by ${result.backend}`,
       ].join('\n');
     print(await run(input, options), format, options);
   });
@@ -117,7 +119,7 @@ program
   )
   .addOption(json())
   .action(async (file, actuals, options) => {
-    const write = reportWriter(options.output ?? []);
+    const write = reportWriter(options.output ?? [], [file, actuals, options.repeat]);
     const bar = process.stderr.isTTY
       ? new SingleBar({ clearOnComplete: true, format: '{bar} {percentage}% {name}' })
       : undefined;

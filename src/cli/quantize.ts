@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { createWindowAttention } from '../attention/createWindowAttention.js';
 import { writeSafetensors } from '../safetensors/index.js';
@@ -8,8 +8,11 @@ import { type QuantizedLayer, quantizeStateDict } from '../swin/quantizeStateDic
 import { collected } from '../swin/tensorSource.js';
 import type { TensorLike } from '../tensor/tensor.js';
 import { imagesOf } from './classify.js';
+import { isSame } from './outputFile.js';
 import { pixelReader } from './pixelReader.js';
+import { counted } from './text.js';
 import { UsageError } from './usageError.js';
+import { writeAll } from './writeFile.js';
 
 export interface QuantizeOptions {
   readonly output: string;
@@ -43,7 +46,7 @@ export async function quantize(
   paths: readonly string[],
   { output, square }: QuantizeOptions,
 ): Promise<QuantizeResult> {
-  if (resolve(source) === resolve(output))
+  if (resolve(source) === resolve(output) || isSame(source, output))
     throw new UsageError(`${output}: expected another directory than the model's`);
   const images = (await Promise.all(paths.map(imagesOf))).flat();
   const { config, preprocessor, weights } = await loadPretrained(source);
@@ -53,11 +56,13 @@ export async function quantize(
   );
   const result = quantizeStateDict(tensors, config);
   if (result.layers.length === 0) throw new UsageError(`${source}: expected weights of floats, got a model of int8`);
-  await mkdir(output, { recursive: true });
-  const write = (file: string, content: string | Uint8Array) => writeFile(join(output, file), content);
-  await write('config.json', `${JSON.stringify(result.config, undefined, 2)}\n`);
-  if (preprocessor) await write('preprocessor_config.json', `${JSON.stringify(preprocessor, undefined, 2)}\n`);
-  await write('model.safetensors', writeSafetensors(result.tensors, { format: 'pt' }));
+  const jsonFile = (name: string, value: object) =>
+    [join(output, name), `${JSON.stringify(value, undefined, 2)}\n`] as const;
+  await writeDirectory(output, [
+    jsonFile('config.json', result.config),
+    ...(preprocessor ? [jsonFile('preprocessor_config.json', preprocessor)] : []),
+    [join(output, 'model.safetensors'), writeSafetensors(result.tensors, { format: 'pt' })],
+  ]);
   const read = pixelReader({ config, preprocessorConfig: preprocessor, square, maxPixels: undefined });
   const pixels = await Promise.all(images.map(read));
   const logits =
@@ -68,6 +73,19 @@ export async function quantize(
     layers: result.layers,
     ...(logits && { logits }),
   };
+}
+
+/** Writes all files or none; a directory that was made for them goes with them. */
+async function writeDirectory(output: string, files: Parameters<typeof writeAll>[0]): Promise<void> {
+  const made = await mkdir(output, { recursive: true }).catch((cause) => {
+    throw new UsageError(`${output} cannot be made: ${(cause as Error).message.split(', ')[0]}`, { cause });
+  });
+  try {
+    await writeAll(files);
+  } catch (error) {
+    if (made !== undefined) await rm(made, { recursive: true });
+    throw error;
+  }
 }
 
 /** Each model's logits of each image, one model after the other. */
@@ -120,10 +138,10 @@ export function formatQuantized({ output, bytes, layers, logits }: QuantizeResul
   const percent = (part: number) => `${(100 * part).toFixed(2)}%`;
   return [
     ...layers.map(({ name, dims, error }) => `${percent(error).padStart(7)}  ${name} [${dims.join(', ')}]`),
-    `${output}: ${layers.length} layers in int8, ${megabytes.join(' → ')}`,
+    `${output}: ${counted(layers.length, 'layer')} in int8, ${megabytes.join(' → ')}`,
     ...(logits
       ? [
-          `logits of ${logits.images} images: rms error ${logits.rmsError.toExponential(2)}, ` +
+          `logits of ${counted(logits.images, 'image')}: rms error ${logits.rmsError.toExponential(2)}, ` +
             `${percent(logits.relativeError)} of their spread; largest ${logits.maxError.toExponential(2)}`,
           `likeliest label the same for ${percent(logits.agreement)}`,
         ]

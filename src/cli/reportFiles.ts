@@ -2,9 +2,10 @@ import { extname } from 'node:path';
 import type { CheckResult } from './check.js';
 import { CHECK_REPORTS } from './checkReports.js';
 import { jsonOf } from './json.js';
-import { UsageError } from './usageError.js';
-import { writeWhole } from './writeFile.js';
+import { checkOutput } from './outputFile.js';
+import { writeAll } from './writeFile.js';
 
+/** Forms of a report by a file's ending. */
 const FORMATS: Readonly<Record<string, ((result: CheckResult) => string) | undefined>> = {
   '.xml': CHECK_REPORTS.junit,
   '.md': CHECK_REPORTS.markdown,
@@ -12,15 +13,17 @@ const FORMATS: Readonly<Record<string, ((result: CheckResult) => string) | undef
   '.json': jsonOf,
 };
 
-/** What writes one result to all of `paths`, each in the form that its ending names. @throws UsageError for another ending. */
-export function reportWriter(paths: readonly string[]): (result: CheckResult) => Promise<void> {
-  const formats = paths.map((path) => {
-    const format = FORMATS[extname(path)];
-    if (!format)
-      throw new UsageError(`--output expected a file ending in ${Object.keys(FORMATS).join(', ')}, got ${path}`);
-    return [path, format] as const;
-  });
-  return async (result) => {
-    for (const [path, format] of formats) await writeWhole(path, `${format(result)}\n`);
+/**
+ * What writes one result to all of `paths`, each in the form that its ending names.
+ * @throws UsageError for a file that `checkOutput` refuses.
+ */
+export function reportWriter(
+  paths: readonly string[],
+  inputs: readonly (string | undefined)[],
+): (result: CheckResult) => Promise<void> {
+  for (const path of paths) checkOutput('--output', path, Object.keys(FORMATS), inputs);
+  return (result) => {
+    const form = (path: string) => FORMATS[extname(path)] as (result: CheckResult) => string;
+    return writeAll(paths.map((path) => [path, `${form(path)(result)}\n`]));
   };
 }

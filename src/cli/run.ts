@@ -1,10 +1,17 @@
 import { createWindowAttention } from '../attention/createWindowAttention.js';
+import type { WindowAttention } from '../attention/interface.js';
+import type { CaseInputs } from '../oracle/checkCase.js';
+import type { ImageCaseInputs } from '../oracle/imageCase.js';
+import { shiftedWindowAttention } from '../reference/shiftedWindowAttention.js';
+import { shiftedWindowAttentionBackward } from '../reference/shiftedWindowAttentionBackward.js';
 import { windowAttention } from '../reference/windowAttention.js';
 import { windowAttentionBackward } from '../reference/windowAttentionBackward.js';
 import type { TensorLike } from '../tensor/tensor.js';
-import { inputsOf } from './cases.js';
+import { type Case, imageInputsOf, inputsOf } from './cases.js';
+import { hasInputs, title, unknownNames } from './checkNames.js';
+import { checkOutput, TENSOR_FILES } from './outputFile.js';
 import { openCases } from './readCases.js';
-import { checkOutput, writeTensors } from './tensorFiles.js';
+import { writeTensors } from './tensorFiles.js';
 import { UsageError } from './usageError.js';
 
 export interface RunOptions {
@@ -13,6 +20,8 @@ export interface RunOptions {
   readonly backend?: 'auto' | 'wasm' | 'typescript';
   readonly threads?: number;
   readonly reference?: boolean;
+  /** Compute although tensors have names that are none of an input or output. */
+  readonly allowUnknown?: boolean;
 }
 
 export interface RunResult {
@@ -24,37 +33,83 @@ export interface RunResult {
   }[];
 }
 
-/** Computes every case of a file: `o`, `lse` and, with dO, gradients; written under the names that `check` reads. */
+type Outputs = Readonly<Record<string, TensorLike>>;
+
+/** What computes a case, its gradients where dO is given. */
+interface Operations {
+  windows(inputs: CaseInputs): Promise<Outputs>;
+  images(inputs: ImageCaseInputs): Promise<Outputs>;
+}
+
+/**
+ * Computes every case of a file: of windows `o`, `lse` and, with dO, gradients, of images `o` and gradients; written under
+ * the names that `check` reads.
+ */
 export async function run(input: string, options: RunOptions): Promise<RunResult> {
-  checkOutput(options.output);
+  checkOutput('--output', options.output, TENSOR_FILES, [input]);
   const { cases, close } = openCases(input);
   const outputs: Record<string, TensorLike> = {};
   const results: { name: string; tensors: string[]; milliseconds: number }[] = [];
-  const attention = await createWindowAttention({ backend: options.backend, threads: options.threads });
+  let attention: WindowAttention | undefined;
   try {
+    checkCases(input, cases, options);
+    attention = await createWindowAttention({ backend: options.backend, threads: options.threads });
+    const operations = options.reference ? referenceOperations : engineOperations(attention);
+    const asked = options.backward ? {} : { dO: undefined };
     for (const item of cases) {
-      const given = inputsOf(item);
-      if (!given) continue;
-      const { dO, ...inputs } = given;
-      if (options.backward && !dO) throw new UsageError(`${input}: case "${item.name}" has no dO for --backward`);
+      const [images, windows] = [imageInputsOf(item), inputsOf(item)];
       const start = performance.now();
-      const computed: Record<string, TensorLike> = options.reference
-        ? { ...windowAttention(inputs), ...(options.backward && dO && windowAttentionBackward({ ...inputs, dO })) }
-        : {
-            ...(await attention.forward(inputs, { lse: true })),
-            ...(options.backward && dO && (await attention.backward({ ...inputs, dO }))),
-          };
+      const computed = images
+        ? await operations.images({ ...images, ...asked })
+        : await operations.windows({ ...(windows as CaseInputs), ...asked });
       const milliseconds = performance.now() - start;
       for (const [name, tensor] of Object.entries(computed))
         outputs[item.name ? `${item.name}.${name}` : name] = tensor;
       results.push({ name: item.name, tensors: Object.keys(computed), milliseconds });
     }
-    if (results.length === 0) throw new UsageError(`${input}: expected tensors q, k and v, got no case that has them`);
   } finally {
     close();
-    await attention.dispose();
+    await attention?.dispose();
   }
   const names = JSON.stringify(cases.filter(({ name }) => name).map(({ name, params }) => ({ ...params, name })));
   await writeTensors(options.output, outputs, { cases: names });
   return { backend: options.reference ? 'reference' : attention.backend, cases: results };
+}
+
+/** @throws UsageError for a case without its inputs, for misspelt ones, and for none at all: no case is left out silently. */
+function checkCases(input: string, cases: readonly Case[], { backward, allowUnknown }: RunOptions): void {
+  const problems = cases.flatMap((item) => [
+    ...(allowUnknown ? [] : unknownNames(item)),
+    ...(hasInputs(item) ? [] : [`${title(item)} has no inputs q, k and v, or qkv`]),
+    ...(backward && hasInputs(item) && !item.tensors.dO ? [`${title(item)} has no dO for --backward`] : []),
+  ]);
+  const [first] = problems;
+  if (first !== undefined) {
+    const more = problems.length > 1 ? `; and ${problems.length - 1} more` : '';
+    const isUnknown = first.includes('unknown tensor');
+    throw new UsageError(`${input}: ${first}${more}${isUnknown ? ' (--allow-unknown leaves such tensors out)' : ''}`);
+  }
+  if (cases.length === 0) throw new UsageError(`${input}: expected tensors q, k and v, or qkv, got none`);
+}
+
+const referenceOperations: Operations = {
+  async windows({ dO, ...args }) {
+    return { ...windowAttention(args), ...(dO && windowAttentionBackward({ ...args, dO })) };
+  },
+  async images({ dO, ...args }) {
+    return { o: shiftedWindowAttention(args), ...(dO && shiftedWindowAttentionBackward({ ...args, dO })) };
+  },
+};
+
+function engineOperations(attention: WindowAttention): Operations {
+  return {
+    async windows({ dO, ...args }) {
+      const { o, lse } = await attention.forward(args, { lse: true });
+      return { o, lse, ...(dO && (await attention.backward({ ...args, dO }))) };
+    },
+    async images({ dO, ...args }) {
+      const o: TensorLike = await attention.shiftedWindowAttention(args);
+      return { o, ...(dO && (await attention.shiftedWindowAttentionBackward({ ...args, dO }))) };
+    },
+  };
 }

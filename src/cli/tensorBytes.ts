@@ -30,6 +30,10 @@ export function tensorsOf(path: string, file: Bytes | Uint8Array, isTrusted = fa
     return { tensors: new Map(tensors), metadata: {} };
   } catch (error) {
     if (!(error instanceof RangeError) || error.message.startsWith(path)) throw error;
+    if (!path.endsWith('.safetensors')) {
+      const expected = `${path}: expected a .safetensors, .npz or .npy file`;
+      throw new RangeError(`${expected} (${error.message})`, { cause: error });
+    }
     throw new RangeError(`${path}: ${error.message}`, { cause: error });
   }
 }

@@ -1,11 +1,10 @@
-import { extname } from 'node:path';
 import { zipSync } from 'fflate';
 import { writeSafetensors } from '../safetensors/writeSafetensors.js';
 import type { TensorLike } from '../tensor/tensor.js';
 import { fileBytes } from './fileBytes.js';
 import { writeNpy } from './npy.js';
+import { checkOutput, TENSOR_FILES } from './outputFile.js';
 import { type TensorFile, tensorsOf } from './tensorBytes.js';
-import { UsageError } from './usageError.js';
 import { writeWhole } from './writeFile.js';
 
 /** A scalar parameter travels beside the tensors of an .npz file as an array of no axes. */
@@ -22,20 +21,13 @@ export function openTensors(path: string, isTrusted = false): TensorFile & { clo
   }
 }
 
-/** @throws UsageError for an ending that names no format of tensors. */
-export function checkOutput(path: string): void {
-  if (!['.safetensors', '.npz'].includes(extname(path))) {
-    throw new UsageError(`--output expected a file that ends in .safetensors or .npz, got ${path}`);
-  }
-}
-
 /** Writes tensors and their parameters, the same bytes every time, in the format that the file's ending names. */
 export async function writeTensors(
   path: string,
   tensors: Readonly<Record<string, TensorLike>>,
   metadata: Readonly<Record<string, string>>,
 ): Promise<void> {
-  checkOutput(path);
+  checkOutput('--output', path, TENSOR_FILES);
   if (!path.endsWith('.npz')) return writeWhole(path, writeSafetensors(tensors, metadata));
   const parameters = PARAMETERS.filter((name) => metadata[name] !== undefined).map((name): [string, TensorLike] => [
     name,

@@ -2,8 +2,9 @@ import { makeVectors, type VectorKind, type VectorOptions } from '../oracle/vect
 import { windowAttention } from '../reference/windowAttention.js';
 import { windowAttentionBackward } from '../reference/windowAttentionBackward.js';
 import type { Tensor, TensorLike } from '../tensor/tensor.js';
+import { checkOutput, TENSOR_FILES } from './outputFile.js';
 import { parseShape } from './shape.js';
-import { checkOutput, writeTensors } from './tensorFiles.js';
+import { writeTensors } from './tensorFiles.js';
 
 export interface VectorsOptions {
   readonly output: string;
@@ -26,7 +27,7 @@ export interface VectorsResult {
 
 /** Writes inputs, and the truth where asked for, to a file that `check` and NumPy read. */
 export async function vectors(options: VectorsOptions): Promise<VectorsResult> {
-  checkOutput(options.output);
+  checkOutput('--output', options.output, TENSOR_FILES);
   const shape = parseShape(options.shape);
   const { kind, bias, mask, cosine, backward, dtype, seed } = options;
   const inputs = makeVectors({ shape, kind, bias, nW: mask, cosine, backward, dtype, seed });

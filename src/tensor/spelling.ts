@@ -12,7 +12,7 @@ export function closest(name: string, known: readonly string[]): string | undefi
 }
 
 /** `: did you mean …?` for a name that is close to a known one, else nothing. */
-export function hint(name: string, known: readonly string[], meant = closest(name, known)): string {
+export function hint(name: string, known: readonly string[], meant: string | undefined = closest(name, known)): string {
   return meant === undefined ? '' : `: did you mean ${meant}?`;
 }
 

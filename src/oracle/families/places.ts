@@ -57,7 +57,7 @@ export function windowPlaces(axes: Axes, nW: number): Place[] {
   const images = nW > 1 ? [nW] : [4, 9, 16, 64, 49, 2, 8].filter((count) => count < B && B % count === 0);
   return [
     place('of_next_window', 'from the next window', (b) => (b + 1) % B),
-    place('of_next_window', 'from the window before', (b) => (b + B - 1) % B),
+    place('of_next_window', 'from the window before: both neighbours have this name', (b) => (b + B - 1) % B),
     place('of_window_0', 'from window 0 for all', () => 0),
     place('of_last_window', 'from the last window for all', () => B - 1),
     place('windows_reversed', 'with the windows in reverse order', (b) => B - 1 - b),
@@ -96,7 +96,7 @@ export function windowPlaces(axes: Axes, nW: number): Place[] {
         ),
         place(
           'of_next_window',
-          "from the image's window before",
+          "from the image's window before: both neighbours have this name",
           inImage((w) => (w + n - 1) % n),
         ),
         place(

@@ -120,7 +120,7 @@ export function masks({ problem }: ImageContext): ImageVariant[] {
     elsewhere('mask_of_first_window', 'the first window', () => 0);
     elsewhere('mask_of_last_window', 'the last window', () => nW - 1);
     elsewhere('mask_of_next_window', 'the next window', (u) => (u + 1) % nW);
-    elsewhere('mask_of_next_window', 'the window before', (u) => (u + nW - 1) % nW);
+    elsewhere('mask_of_next_window', 'the window before: both neighbours have this name', (u) => (u + nW - 1) % nW);
     elsewhere('mask_windows_reversed', 'the windows in reverse', (u) => nW - 1 - (u % nW));
     elsewhere('mask_windows_reversed', 'the rows of windows in reverse', (u) => {
       const w = u % nW;
