@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
-from flash_window_attention import check, vectors
+
+from flash_window_attention import check, diagnose, error_map, vectors
 from flash_window_attention.arrays import to_array
 from flash_window_attention.safetensors import BFloat16Bits, dump, load
+
 from kernel import window_attention
 
 INPUTS = vectors((2, 2, 9, 8))
@@ -19,7 +21,9 @@ class Tensor:
         self.ndim = array.ndim
 
     def detach(self):
-        return Tensor(self._array, "float32" if self.dtype == "torch.float32" else self.dtype[6:], (*self._steps, "detach"))
+        return Tensor(
+            self._array, "float32" if self.dtype == "torch.float32" else self.dtype[6:], (*self._steps, "detach")
+        )
 
     def cpu(self):
         return Tensor(self._array, self.dtype[6:], (*self._steps, "cpu"))
@@ -56,6 +60,28 @@ def test_every_layout_gives_the_same_verdict(change):
     changed = check({name: change(tensor) for name, tensor in INPUTS.items()}, {"o": change(O)})
     error = expected.tensors["o"]["maxAbsError"]
     assert changed.passed and changed.tensors["o"]["maxAbsError"] == error
+
+
+def test_biases_and_masks_as_frameworks_have_them():
+    inputs = vectors((4, 2, 9, 8), bias=True, nW=2)
+    seen = np.random.default_rng(1).random((2, 9, 9)) < 0.7
+    seen[:, np.arange(9), np.arange(9)] = True
+    inputs["mask"] = np.where(seen, np.float32(0), np.float32(-np.inf))
+    outputs = window_attention(inputs)
+    framework = {**inputs, "bias": inputs["bias"][None], "mask": seen[:, None]}
+    for mask in (seen, seen[:, None], inputs["mask"][:, None]):
+        report = check({**framework, "mask": mask}, outputs)
+        assert report and report.tensors == check(inputs, outputs).tensors
+    unmasked = {name: tensor for name, tensor in inputs.items() if name != "mask"}
+    wrong = window_attention(unmasked)
+    assert not check(framework, wrong)
+    assert diagnose(framework, {"o": wrong["o"]})["o"][0]["name"] == "mask_ignored"
+    assert error_map(framework, wrong) == error_map(inputs, wrong)
+    for change in ({"bias": inputs["bias"].astype(int)}, {"q": inputs["q"] > 0}):
+        with pytest.raises(TypeError, match=next(iter(change))):
+            check({**inputs, **change}, outputs)
+    with pytest.raises(ValueError, match="mask"):
+        check({**inputs, "mask": seen[:, :3]}, outputs)
 
 
 def test_torch_tensors_where_torch_is_there():

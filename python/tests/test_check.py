@@ -5,6 +5,7 @@ import xml.etree.ElementTree
 
 import numpy as np
 import pytest
+
 from flash_window_attention import (
     WindowAttentionMismatch,
     assert_window_attention,
@@ -14,6 +15,7 @@ from flash_window_attention import (
     vectors,
 )
 from flash_window_attention.oracle import _process
+
 from kernel import window_attention
 
 INPUTS = vectors((4, 2, 9, 8), bias=True, nW=2, backward=True)

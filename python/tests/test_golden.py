@@ -2,11 +2,13 @@
 
 import gzip
 import json
+import math
 import subprocess
 from functools import lru_cache
 from pathlib import Path
 
 import pytest
+
 from flash_window_attention import check
 from flash_window_attention.node import find_node
 from flash_window_attention.safetensors import load
@@ -23,7 +25,15 @@ def tensors_of(path):
 
 @pytest.mark.parametrize(
     ("file", "calls"),
-    [("core", 21), ("cosine", 6), ("triton", 12), ("faults", 10), ("cosineFaults", 18), ("mutants", 28)],
+    [
+        ("core", 21),
+        ("cosine", 6),
+        ("triton", 12),
+        ("faults", 10),
+        ("cosineFaults", 18),
+        ("mutants", 28),
+        ("imageFaults", 29),
+    ],
 )
 def test_verdicts(file, calls):
     script = [find_node(), TESTS / "verdicts.mjs", GOLDEN / f"{file}.safetensors"]
@@ -46,5 +56,5 @@ def as_printed(value):
     if isinstance(value, list):
         return [as_printed(item) for item in value]
     if isinstance(value, float) and value - value != 0:
-        return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     return value

@@ -68,7 +68,9 @@ def test_other():
 def test_a_failure_shows_the_report_and_draws_it(run, pytester):
     result = run(WRONG, "--window-attention-map=maps/of/errors")
     result.assert_outcomes(failed=2)
-    result.stdout.fnmatch_lines(["E *window attention is wrong, judged as float32:", "E *FAIL  o *", "E *bias_transposed: *"])
+    result.stdout.fnmatch_lines(
+        ["E *window attention is wrong, judged as float32:", "E *FAIL  o *", "E *bias_transposed: *"]
+    )
     # The traceback ends in the test, not in this package.
     assert "oracle.py" not in result.stdout.str()
     (drawn,) = (pytester.path / "maps/of/errors").iterdir()

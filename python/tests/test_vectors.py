@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from flash_window_attention import vectors
 from flash_window_attention.node import find_node
 
@@ -22,7 +23,9 @@ CLI = Path(__file__).parents[2] / "build/cli/main.js"
 )  # fmt: skip
 def test_vectors(tmp_path, flags, options):
     file = tmp_path / "vectors.npz"
-    subprocess.run([find_node(), CLI, "vectors", "-o", file, "--shape", "4,2,9,8", *flags], check=True, capture_output=True)
+    subprocess.run(
+        [find_node(), CLI, "vectors", "-o", file, "--shape", "4,2,9,8", *flags], check=True, capture_output=True
+    )
     made = vectors((4, 2, 9, 8), **options)
     with np.load(file) as expected:
         assert set(made) == set(expected) - {"scale"}

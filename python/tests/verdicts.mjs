@@ -6,7 +6,7 @@ import { checkCase, IMAGE_OUTPUT_NAMES, OUTPUT_NAMES } from '../../build/oracle/
 import { readSafetensors } from '../../build/safetensors/index.js';
 
 const INPUTS = ['q', 'k', 'v', 'bias', 'mask', 'logitScale', 'dO', 'qkv', 'relativePositionBias', 'paddingQkv'];
-const PARAMETERS = ['scale', 'numHeads', 'windowSize', 'shiftSize'];
+const PARAMETERS = ['scale', 'numHeads', 'windowSize', 'shiftSize', 'alwaysShift', 'rollBeforePadding'];
 const DTYPES = { f32: 'tf32', bf16: 'bfloat16', f16: 'float16' };
 const OUTPUTS = [...new Set([...OUTPUT_NAMES, ...IMAGE_OUTPUT_NAMES])];
 

@@ -6,7 +6,8 @@ import { shiftedWindowAttention } from '../reference/shiftedWindowAttention.js';
 import { windowAttention } from '../reference/windowAttention.js';
 import { readSafetensors } from '../safetensors/readSafetensors.js';
 import { writeSafetensors } from '../safetensors/writeSafetensors.js';
-import type { Tensor } from '../tensor/tensor.js';
+import type { Tensor, TensorLike } from '../tensor/tensor.js';
+import { sourceOf } from './cases.js';
 import type { CheckedCase } from './check.js';
 import { CHECK_REPORTS } from './checkReports.js';
 import { diagnosisOf, failedOutputs } from './diagnosis.js';
@@ -83,10 +84,19 @@ function caseOf({ inputs, tensors }: Request): { inputs: CaseInputs; outputs: Ca
     Object.entries(tensors)
       .filter(([name]) => name.startsWith(prefix))
       .map(([name, tensor]) => [name.slice(prefix.length), tensor] as const);
+  const given = under('inputs.').map(([name, tensor]) => [name, asInput(name, tensor)] as const);
   return {
-    inputs: { ...inputs, ...Object.fromEntries(under('inputs.')) } as unknown as CaseInputs,
+    inputs: { ...inputs, ...Object.fromEntries(given) } as unknown as CaseInputs,
     outputs: Object.fromEntries(under('outputs.')),
   };
+}
+
+/** Biases and masks as frameworks have them; what is no input of any form stays as it is, to be refused by its name. */
+function asInput(name: string, tensor: Tensor): TensorLike {
+  const isBias = name === 'bias' || name === 'relativePositionBias';
+  if (name !== 'mask' && !(isBias && tensor.dims.length === 4)) return tensor;
+  const source = sourceOf(name, { ...tensor, read: () => tensor });
+  return { ...source.read(0, source.dims[0] ?? 1), dims: source.dims };
 }
 
 function reportOf(inputs: CaseInputs, report: CaseReport, diagnosis: CheckedCase['diagnosis'] = {}): Answer {

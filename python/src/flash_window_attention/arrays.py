@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numbers
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +38,7 @@ def to_array(name: str, value: Any) -> np.ndarray | BFloat16Bits:
         dtype = str(value.dtype).rpartition(".")[2]
         # NumPy has neither bfloat16 nor float8; float32 holds both exactly.
         has_none = dtype == "bfloat16" or dtype.startswith("float8")
-        array = (value.float() if has_none else value).numpy()
+        array: np.ndarray = (value.float() if has_none else value).numpy()
     else:
         array = np.asarray(value)
         dtype = array.dtype.name

@@ -24,6 +24,7 @@ def find_node() -> str:
     Raises NodeNotFoundError, which says what is wrong with each.
     """
     chosen = os.environ.get(VARIABLE)
+    candidates: dict[str, str | None]
     if chosen:
         candidates = {f"{VARIABLE}={chosen}": chosen}
     else:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +39,8 @@ def check(inputs: Mapping[str, Any], outputs: Mapping[str, Any], dtype: str = "f
     `inputs`: q, k, v [B, H, L, D]; optionally bias [H, L, L], mask [nW, L, L], scale or logitScale [H], and dO for gradients.
     Or those of a shifted-window operation over images: qkv [B, H, W, 3C], numHeads, windowSize, shiftSize,
     relativePositionBias, paddingQkv, dO. `outputs`: o, lse, dQ, dK, dV, dBias, dLogitScale, or over images o, dQkv,
-    dRelativePositionBias, dLogitScale; at least one. Arrays are NumPy's, torch's or whatever numpy.asarray takes.
+    dRelativePositionBias, dLogitScale; at least one. Arrays are NumPy's, torch's or whatever numpy.asarray takes. As
+    frameworks have them, a bias may be [1, H, L, L] and a mask [nW, 1, L, L], of booleans where true takes part too.
     `dtype`: the precision that the kernel computes in: float32, tf32, bfloat16 or float16. `options`: those of `checkCase`.
 
     Raises TypeError for what is no array or has an unknown name, ValueError for sizes that disagree, OracleError where
@@ -62,14 +64,16 @@ def assert_window_attention(
 
 def diagnose(inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
     """What wrong outputs look like, by tensor: hypotheses {name, explanation, residual, where?}, the best one first."""
-    return _call("diagnose", inputs, outputs, {})
+    hypotheses: dict[str, list[dict[str, Any]]] = _call("diagnose", inputs, outputs, {})
+    return hypotheses
 
 
 def error_map(
     inputs: Mapping[str, Any], outputs: Mapping[str, Any], dtype: str = "float32", **options: Any
 ) -> str | None:
     """An SVG picture of where `o` [B, H, L, D] is wrong; None where there is no such output."""
-    return _call("errorMap", inputs, outputs, {"dtype": dtype, **options})
+    svg: str | None = _call("errorMap", inputs, outputs, {"dtype": dtype, **options})
+    return svg
 
 
 def vectors(
@@ -96,9 +100,7 @@ def vectors(
     return {name: tensor.widened() if isinstance(tensor, BFloat16Bits) else tensor for name, tensor in made.items()}
 
 
-def _report(
-    method: str, inputs: Mapping[str, Any], outputs: Mapping[str, Any], options: dict[str, Any]
-) -> Report:
+def _report(method: str, inputs: Mapping[str, Any], outputs: Mapping[str, Any], options: dict[str, Any]) -> Report:
     result = _call(method, inputs, outputs, options)
     return Report(result["pass"], result["dtype"], result["tensors"], result["text"])
 

@@ -9,8 +9,9 @@ import re
 import subprocess
 import tempfile
 import threading
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any, Mapping
+from typing import IO, Any
 
 import numpy as np
 
@@ -28,6 +29,9 @@ class OracleProcess:
 
     Threads may share it. A child of os.fork starts a process of its own.
     """
+
+    _process: subprocess.Popen[bytes] | None
+    _stderr: IO[bytes] | None
 
     def __init__(self) -> None:
         self._reset()
@@ -96,8 +100,8 @@ class OracleProcess:
         if not _BUNDLE.exists():
             raise OracleError(f"{_BUNDLE} is missing: build it with `npm run build:python`")
         node = find_node()
-        # A file, since a pipe that nobody reads would block the process once it is full.
-        self._stderr = tempfile.TemporaryFile()
+        # A file, since a pipe that nobody reads would block the process once it is full; open as long as that runs.
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(
             [node, str(_BUNDLE)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr
         )
@@ -126,8 +130,8 @@ class OracleProcess:
     def _reset(self) -> None:
         """Also in a forked child, where another thread may have held the lock."""
         self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._stderr: IO[bytes] | None = None
+        self._process = None
+        self._stderr = None
 
 
 def _read(stream: IO[bytes], count: int) -> bytes:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Iterator
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -21,8 +22,12 @@ MARKER = "window_attention_vectors"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("window attention")
-    group.addoption("--window-attention-seed", type=int, default=1, metavar="N", help="seed of the vectors (default: 1)")
-    group.addoption("--window-attention-map", metavar="DIR", help="draw where wrong outputs are wrong, an SVG a failure")
+    group.addoption(
+        "--window-attention-seed", type=int, default=1, metavar="N", help="seed of the vectors (default: 1)"
+    )
+    group.addoption(
+        "--window-attention-map", metavar="DIR", help="draw where wrong outputs are wrong, an SVG a failure"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

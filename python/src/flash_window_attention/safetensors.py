@@ -6,7 +6,7 @@ Source: https://huggingface.co/docs/safetensors (8-byte length, JSON header, dat
 from __future__ import annotations
 
 import json
-from typing import Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
