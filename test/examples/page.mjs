@@ -6,8 +6,11 @@ const { chromium } = require('playwright-core');
 const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync'];
 const photograph = fileURLToPath(new URL('../../examples/images/chelsea.png', import.meta.url));
 
-/** Opens a page in Debian's chromium, gives it the photograph, and returns what its `output` says then. */
-export async function classifyInPage(url, isReady, isDone) {
+/**
+ * Opens a page in Debian's chromium, gives it the photograph, and returns what its `output` says then. `more`: what else is
+ * asked of the page.
+ */
+export async function classifyInPage(url, isReady, isDone, more = async () => {}) {
   const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS });
   try {
     const page = await browser.newPage();
@@ -20,11 +23,16 @@ export async function classifyInPage(url, isReady, isDone) {
         .catch((error) => {
           throw new Error(`${error.message}: ${errors.join('; ')}`);
         });
-    await said(isReady);
-    await page.setInputFiles('input[type=file]', photograph);
-    await said(isDone);
+    const classify = async () => {
+      await said(isReady);
+      await page.setInputFiles('input[type=file]', photograph);
+      await said(isDone);
+    };
+    await classify();
+    const text = await page.textContent('output');
+    await more(page, classify);
     if (errors.length > 0) throw new Error(errors.join('; '));
-    return await page.textContent('output');
+    return text;
   } finally {
     await browser.close();
   }
