@@ -42,7 +42,7 @@ try {
     ['computes by every switch', switches],
     [`toggles threads ${TOGGLES} times`, () => togglesThreads(session, TOGGLES)],
     ['plays the steps', playsSteps],
-    ['names every fault', namesFaults],
+    ['names faults', () => namesFaults(session, !flags.whole)],
     ['judges files', judgesFiles],
     ['measures this device', benchmarks],
     ['has no serious accessibility issue', isAccessible],

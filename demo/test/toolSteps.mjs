@@ -26,7 +26,8 @@ export async function playsSteps(session) {
   await page.getByRole('button', { name: 'Pause' }).click();
 }
 
-export async function namesFaults(session) {
+/** Plants every fault, or in `isBrief` every fourth. */
+export async function namesFaults(session, isBrief) {
   const { page } = session;
   await session.openTab('oracle');
   const select = page.getByLabel('Fault', { exact: true });
@@ -34,18 +35,22 @@ export async function namesFaults(session) {
   const options = await select
     .locator('option')
     .evaluateAll((all) => all.map(({ value, dataset }) => [value, dataset.name]));
-  assert.ok(options.length >= 39);
-  for (const [value, name] of options) {
+  assert.ok(options.length >= 80);
+  const planted = options.filter((_, n) => !isBrief || n % 4 === 0);
+  for (const [value, name] of planted) {
     await select.selectOption(value);
     const title = await select.locator('option:checked').textContent();
     await page.getByRole('button', { name: 'Plant and judge' }).click();
     await page.locator('h2', { hasText: title }).waitFor();
     await session.idle();
     assert.equal(await page.locator('.verdict').textContent(), 'Fail', title);
-    assert.equal(await page.getByTestId('diagnosis').first().locator('code').textContent(), name, title);
+    // Two faults at once have no order.
+    const parts = (text) => text.split(' + ').sort();
+    const named = await page.getByTestId('diagnosis').first().locator('code').textContent();
+    assert.deepEqual(parts(named), parts(name), title);
   }
   assert.ok((await page.locator('.maps canvas').count()) > 0);
-  return `${options.length} faults`;
+  return `${planted.length} of ${options.length} faults`;
 }
 
 export async function judgesFiles(session) {

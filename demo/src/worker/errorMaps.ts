@@ -49,8 +49,8 @@ export function errorMaps(
   if (!verdict || !actual || !truth) return [];
   const map = (title: string, [down, across]: readonly [Axis, Axis]) =>
     mapOf(`${name} ${title}`, actual, truth, verdict.tolerance, down, across);
+  if (name === 'dBias' || name === 'dRelativePositionBias') return [map('over a window', OF_A_HEAD)];
   if ('qkv' in inputs) return truth.dims.length === 4 ? [map('over the image', OF_AN_IMAGE)] : [];
-  if (name === 'dBias') return [map('over a window', OF_A_HEAD)];
   if (name === 'lse') return [map('over windows and heads', WINDOWS)];
   if (truth.dims.length < 4) return [];
   return [map('over windows and heads', WINDOWS), map('within a window', OF_A_WINDOW)];

@@ -1,9 +1,11 @@
-import { windowAttention } from 'flash-window-attention/reference';
-import { D, faultInputs, float32, H, type PlantedFault, remade } from './inputs.js';
+import { windowAttention, windowAttentionBackward } from 'flash-window-attention/reference';
+import { B, D, faultInputs, float32, H, type PlantedFault, type Reals, remade } from './inputs.js';
 
 /** Of the second head beyond ln 100, where Swin V2 cuts it. */
-const LOGIT_SCALE = [1.5, 4.9] as const;
+const LOGIT_SCALE = [1.5, 7] as const;
 const LARGEST = Math.log(100);
+
+const logitScaleOf = (of: readonly number[]) => ({ data: Float64Array.from(of), dims: [H], type: 'float64' as const });
 
 interface Cosine {
   /** What the products are multiplied by. */
@@ -34,8 +36,7 @@ const cosine = (name: string, text: string, wrong: Partial<Cosine>): PlantedFaul
     const unitQ = over(q, normOfQ, (h) => factor(LOGIT_SCALE[h] as number));
     const unitK = over(k, normOfK, () => 1);
     const { o } = windowAttention({ q: unitQ, k: unitK, v, bias, mask, scale: 1 });
-    const logitScale = { data: Float32Array.from(LOGIT_SCALE), dims: [H], type: 'float32' as const };
-    return { inputs: { q, k, v, bias, mask, logitScale }, actuals: { o: float32(o) } };
+    return { inputs: { q, k, v, bias, mask, logitScale: logitScaleOf(LOGIT_SCALE) }, actuals: { o: float32(o) } };
   },
 });
 
@@ -52,4 +53,47 @@ export const COSINE_FAULTS: readonly PlantedFault[] = [
     normOfQ: (squares) => squares,
     normOfK: (squares) => squares,
   }),
+];
+
+const logitGradient = (
+  name: string,
+  text: string,
+  logitScale: readonly number[],
+  wrong: (dLogitScale: Reals, logitScale: readonly number[], gradientOf: (other: readonly number[]) => Reals) => Reals,
+): PlantedFault => ({
+  name,
+  text,
+  group: 'Cosine attention (Swin V2)',
+  plant(seed) {
+    const { mask, bias, ...rest } = faultInputs(seed);
+    const args = (own: readonly number[]) => ({ ...rest, bias, mask, logitScale: logitScaleOf(own) });
+    const gradientOf = (own: readonly number[]) => windowAttentionBackward(args(own)).dLogitScale as Reals;
+    const dLogitScale = float32(wrong(gradientOf(logitScale), logitScale, gradientOf));
+    return { inputs: args(logitScale), actuals: { dLogitScale } };
+  },
+});
+
+/** Faults of the logit scale's gradient. */
+export const LOGIT_GRADIENT_FAULTS: readonly PlantedFault[] = [
+  logitGradient('dLogitScale_sign', 'dLogitScale has the wrong sign', [1.5, 2.5], (own) =>
+    remade(own, (x, h) => -x(h)),
+  ),
+  logitGradient('output_of_next_head', 'dLogitScale of a head is stored at its neighbour', [1.5, 2.5], (own) =>
+    remade(own, (x, h) => x((h + 1) % H)),
+  ),
+  logitGradient('dLogitScale_scaled', 'dLogitScale is averaged over windows', [1.5, 2.5], (own) =>
+    remade(own, (x, h) => x(h) / B),
+  ),
+  logitGradient(
+    'dLogitScale_not_times_scale',
+    'dLogitScale is that of the factor, not of its logarithm',
+    [1.5, 2.5],
+    (own, scale) => remade(own, (x, h) => x(h) / Math.exp(scale[h] as number)),
+  ),
+  logitGradient(
+    'clamp_ignored',
+    'dLogitScale is not 0 where the logit scale is cut',
+    [1.5, 4.9],
+    (_, scale, gradientOf) => gradientOf(scale.map((own) => Math.min(own, LARGEST - 1e-12))),
+  ),
 ];

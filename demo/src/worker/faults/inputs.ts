@@ -42,6 +42,19 @@ export function faultInputs(seed: number): FaultInputs & { readonly dO: Tensor }
   };
 }
 
+/** Faults of a forward pass, in a group. */
+export const forward =
+  (group: string) =>
+  (name: string, text: string, o: (inputs: FaultInputs) => Reals): PlantedFault => ({
+    name,
+    text,
+    group,
+    plant(seed) {
+      const { dO: _, ...inputs } = faultInputs(seed);
+      return { inputs, actuals: { o: float32(o(inputs)) } };
+    },
+  });
+
 export type Reals = Tensor<Float64Array>;
 
 export function run(inputs: FaultInputs, changes: Partial<AttentionArgs> = {}): Reals {

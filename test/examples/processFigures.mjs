@@ -1,0 +1,37 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** Of /proc's clock, a second. */
+const TICKS = 100;
+
+/** Processor time of a process and its threads, milliseconds. */
+export function processorTime(pid) {
+  const fields = statOf(pid);
+  return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS;
+}
+
+/** What a process holds now, and the most that it held, MiB. */
+export function memoryOf(pid) {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const mebibytes = (name) => Math.round(Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)[1]) / 1024);
+  return { memory: mebibytes('VmRSS'), peak: mebibytes('VmHWM') };
+}
+
+/** Processes called `name` that this one started. */
+export function childrenCalled(name) {
+  return readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry))
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === name && Number(statOf(pid)[1]) === process.pid;
+      } catch {
+        // It has ended.
+        return false;
+      }
+    });
+}
+
+/** Fields of /proc's stat behind the name, which may hold spaces. */
+function statOf(pid) {
+  const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  return text.slice(text.lastIndexOf(')') + 2).split(' ');
+}
