@@ -12,9 +12,9 @@ import {
 import { float32, type PlantedFault, type Reals, remade } from './inputs.js';
 
 /** Two images that windows of 4 × 5 do not fit, so that height and width, padding and shift all show. */
-const [B, HEIGHT, WIDTH, H, D] = [2, 5, 12, 2, 4] as const;
+const [B, HEIGHT, WIDTH, H, D] = [2, 6, 13, 2, 4] as const;
 const WINDOW = [4, 5] as const;
-const SHIFT = [1, 2] as const;
+const SHIFT = [1, 3] as const;
 const [PADDED_HEIGHT, PADDED_WIDTH] = [8, 15] as const;
 const C = H * D;
 const L = WINDOW[0] * WINDOW[1];
@@ -33,7 +33,7 @@ type Shift = [number, number];
 
 /** The steps of a shifted-window layer; a fault takes one of them otherwise. */
 interface Steps {
-  /** `[B, 5, 12, 3C]` → `[B, 8, 15, 3C]`. */
+  /** `[B, 6, 13, 3C]` → `[B, 8, 15, 3C]`. */
   pad(image: TensorLike, padding: TensorLike): Reals;
   shift(image: Reals): Reals;
   /** `[B, 8, 15, 3C]` → `[B · nW, L, 3C]`. */
