@@ -10,7 +10,12 @@ export interface AbortSignalLike {
 
 /** An option of every asynchronous method. */
 export interface CallOptions {
-  /** Ends the call, before it starts or between its parts; it then rejects with the signal's reason. */
+  /**
+   * Ends the call, before it starts or between its parts; it then rejects with the signal's reason. The smallest part is a
+   * window and head, on the TypeScript backend a window, or an image: nothing ends one that runs, nor does the event loop
+   * turn meanwhile. By the kernels, one of 4,096 tokens and 32 features takes about 0.1 s forward and 0.3 s backward, and
+   * four times as long for twice the tokens. `createSwinPool` keeps such calls off the caller's thread.
+   */
   readonly signal?: AbortSignalLike | undefined;
 }
 
