@@ -1,8 +1,8 @@
 import { checkAttentionArgs } from '../arguments/attentionArgs.js';
 import { windowAttention } from '../reference/windowAttention.js';
 import { windowAttentionBackward } from '../reference/windowAttentionBackward.js';
-import { checkDims, checkObject, describe, message } from '../tensor/check.js';
-import { type TensorLike, toFloat64 } from '../tensor/tensor.js';
+import { checkDims, checkObject, checkTensor, describe, message } from '../tensor/check.js';
+import { float64Tensor, type TensorLike, toFloat64 } from '../tensor/tensor.js';
 import { type CaseActuals, type CaseInputs, OUTPUT_NAMES, type WindowOutputName } from './checkCase.js';
 import { diagnoseImage, type ImageDiagnoses } from './diagnoseImage.js';
 import { diagnoseOutput } from './diagnoseOutput.js';
@@ -73,24 +73,31 @@ function explain(inputs: CaseInputs, actuals: CaseActuals, argument: string): Di
         isColumn ? [H, 1, 1] : dims,
       );
       if (tensor.data.length === 0) throw new RangeError(`"${argument}" expected elements, got B = 0`);
-      return [name, toFloat64(tensor)] as const;
+      return [name, tensor] as const;
     }),
   );
-  const forward = windowAttention({ q, k, v, bias, mask, scale, logitScale });
+  // Widened once: the references and the search take these as they are.
+  const widened = (x: TensorLike) => float64Tensor(x.dims, toFloat64(x));
+  const operands = { q: widened(args.q), k: widened(args.k), v: widened(args.v) };
+  const forward = windowAttention({ ...operands, bias, mask, scale, logitScale });
+  const ofGradients = isBackward && dO ? { dO: widened(checkTensor('dO', dO)) } : undefined;
   const gradients =
-    isBackward && dO ? windowAttentionBackward({ q, k, v, bias, mask, scale, logitScale, dO }) : undefined;
-  const truths: { readonly [name in WindowOutputName]?: { readonly data: Float64Array } | undefined } = {
+    ofGradients && windowAttentionBackward({ ...operands, ...ofGradients, bias, mask, scale, logitScale });
+  const truths: { [name in WindowOutputName]?: { readonly data: Float64Array } | undefined } = {
     ...forward,
     ...gradients,
   };
-  const problem = faultyProblem({ ...args, dO }, { o: forward.o.data, lse: forward.lse.data });
+  const right = { o: forward.o.data, lse: forward.lse.data };
+  const problem = faultyProblem({ ...args, ...operands, dO: ofGradients?.dO }, right);
   const hints: Variant[] = [];
   const diagnoses: { [name in WindowOutputName]?: readonly Hypothesis[] } = {};
-  for (const [name, actual] of checked) {
+  for (const [name, tensor] of checked) {
     const truth = truths[name];
+    // Large, and no other output's concern.
+    delete truths[name];
     if (!truth)
       throw new RangeError(message(`actuals.${name}`, `no ${name} without the input that it belongs to`, name));
-    const { hypotheses, fault } = diagnoseOutput(problem, name, actual, truth.data, hints);
+    const { hypotheses, fault } = diagnoseOutput(problem, name, toFloat64(tensor), truth.data, hints);
     if (fault) hints.push(fault);
     diagnoses[name] = hypotheses;
   }

@@ -15,14 +15,20 @@ import { ascending, type Candidate, type Hypothesis, isExplanation, ROUNDING, ra
 import { errorOf, type Located, locateErrors } from './locateErrors.js';
 import { axesOf, type Score, Search, SUMMED } from './search.js';
 
-/** Windows and rows that all hypotheses are tried on, and those that the best are confirmed on. */
-const SCREENED = { samples: 1, rightSamples: 0, rows: 12 };
+/** Windows and rows that pairs are glanced at, that single hypotheses are tried on, and that the best are confirmed on. */
+const GLANCED = { samples: 1, rightSamples: 0, rows: 3 };
+const SCREENED = { samples: 1, rightSamples: 0, rows: 6 };
 const SCREENED_SUM = { samples: 1, rightSamples: 0, rows: 3 };
 const CONFIRMED = { samples: 6, rightSamples: 3, rows: 24 };
 const CONFIRMED_SUM = { samples: 3, rightSamples: 1, rows: 6 };
 /** Hypotheses that are tried before the best of them are confirmed, and how many these are. */
 const BATCH = 500;
 const FINALISTS = 16;
+/** Pairs that are screened after a glance. */
+const GLANCES = 64;
+/** Correlation that some single fault has with an output that a pair may explain; by chance it is a third of that. */
+const IN_COMMON = 0.1;
+const COMPARED = { samples: 48, rightSamples: 0, rows: 4 };
 /** Single faults that are combined with every other one, and those of which all pairs are tried. */
 const PARTNERS = 10;
 const LIKELY = 50;
@@ -75,6 +81,7 @@ export function diagnoseOutput(
 /** The search for what explains an output that is no mere fill value. */
 class OutputSearch {
   readonly #proposals: Proposal[] = [];
+  readonly #glance: Search;
   readonly #screen: Search;
   readonly #confirm: Search;
   readonly #distance: number;
@@ -87,11 +94,11 @@ class OutputSearch {
     private readonly stored: Stored,
     private readonly plain: Hypothesis,
   ) {
-    const { output, actual, truth, located } = stored;
+    const { output, located } = stored;
     const isSummed = SUMMED.includes(output);
-    const search = (options: typeof SCREENED) => new Search(problem, output, actual, truth, located, options);
-    this.#screen = search(isSummed ? SCREENED_SUM : SCREENED);
-    this.#confirm = search(isSummed ? CONFIRMED_SUM : CONFIRMED);
+    this.#glance = this.#searchOn(isSummed ? SCREENED_SUM : GLANCED);
+    this.#screen = this.#searchOn(isSummed ? SCREENED_SUM : SCREENED);
+    this.#confirm = this.#searchOn(isSummed ? CONFIRMED_SUM : CONFIRMED);
     this.#distance = plain.residual;
     this.#isClose = this.#distance <= ROUNDING && located.where === undefined;
     this.#elements = located.units.length * located.rows.length * located.columns.length;
@@ -105,7 +112,7 @@ class OutputSearch {
     if (!this.#isExplained() && !this.#isClose && this.#isEnough) {
       this.#tryFactors();
       if (!this.#isExplained()) this.#tryScaled(singles);
-      if (!this.#isExplained()) this.#confirmAll(this.#best(this.#pairs(singles)), PAIR);
+      if (!this.#isExplained() && this.#hasInCommon(singles)) this.#confirmAll(this.#pairs(singles), PAIR);
     }
     if (!this.#isExplained()) {
       const leftover = leftovers(stored);
@@ -117,6 +124,12 @@ class OutputSearch {
     const [first] = hypotheses;
     const proposal = this.#proposals.find(({ name, residual }) => name === first?.name && residual === first.residual);
     return { hypotheses, fault: proposal?.fault };
+  }
+
+  #searchOn(options: typeof SCREENED): Search {
+    const { problem, stored } = this;
+    const { output, actual, truth, located } = stored;
+    return new Search(problem, output, actual, truth, located, options);
   }
 
   /** A few elements agree with something by chance; those of a sum over windows are few by nature. */
@@ -187,11 +200,9 @@ class OutputSearch {
     return tried;
   }
 
-  #best(tried: readonly Tried[]): Tried[] {
+  #best(tried: readonly Tried[], count = FINALISTS): Tried[] {
     const least = (score: Score) => Math.min(score.residual, 2 * score.scaledResidual);
-    return [...tried]
-      .sort((a, b) => ascending(least(a.score), least(b.score)) || a.order - b.order)
-      .slice(0, FINALISTS);
+    return [...tried].sort((a, b) => ascending(least(a.score), least(b.score)) || a.order - b.order).slice(0, count);
   }
 
   #confirmAll(variants: readonly (Variant & { readonly order: number })[], penalty = 0): void {
@@ -244,9 +255,27 @@ class OutputSearch {
     }
   }
 
-  /** The likeliest faults among each other, and the best together with every other. */
+  /** Whether the right output or a single fault's has anything in common with this one, as one half of a pair would. */
+  #hasInCommon(singles: readonly Tried[]): boolean {
+    const { problem, stored } = this;
+    const nearest = [...singles].sort((a, b) => ascending(a.score.scaledResidual, b.score.scaledResidual));
+    const rows = stored.output === 'lse' ? problem.L : COMPARED.rows;
+    const compared = this.#searchOn({ ...COMPARED, rows });
+    const residuals = [{ fault: {} }, ...nearest.slice(0, FINALISTS)]
+      .map((variant) => compared.score(variant).scaledResidual)
+      .filter(Number.isFinite);
+    return residuals.length === 0 || residuals.some((residual) => residual <= Math.sqrt(1 - IN_COMMON ** 2));
+  }
+
+  /** The best of the likeliest faults among each other, and of the best singles together with every other. */
   #pairs(singles: readonly Tried[]): Tried[] {
-    const most = Math.floor(BUDGET / this.#screen.cost);
+    const glanced = this.#best(this.#glancedPairs(singles), GLANCES);
+    if (this.#glance.cost === this.#screen.cost) return glanced.slice(0, FINALISTS);
+    return this.#best(glanced.map((pair) => ({ ...pair, score: this.#screen.score(pair) })));
+  }
+
+  #glancedPairs(singles: readonly Tried[]): Tried[] {
+    const most = Math.floor(BUDGET / this.#glance.cost);
     const partners = firstOf(
       [...singles].sort((a, b) => ascending(a.score.residual, b.score.residual)),
       ({ fault }) => Object.keys(fault).join(),
@@ -269,7 +298,7 @@ class OutputSearch {
             explanation: `${first.explanation}, and ${second.explanation}`,
             fault: { ...first.fault, ...second.fault },
           };
-          tried.push({ ...variant, order: first.order + second.order, score: this.#screen.score(variant) });
+          tried.push({ ...variant, order: first.order + second.order, score: this.#glance.score(variant) });
         }
       }
     }

@@ -1,6 +1,6 @@
 import { MAX_LOGIT_SCALE, NORM_FLOOR } from '../reference/scores.js';
 import type { WindowOutputName } from './checkCase.js';
-import { ZERO } from './families/places.js';
+import { type At, ZERO } from './families/places.js';
 import type {
   Accumulation,
   Fault,
@@ -11,6 +11,7 @@ import type {
   Softmax,
 } from './faults.js';
 import type { FaultyProblem } from './faultyProblem.js';
+import { exactProducts } from './products.js';
 
 /** Right parts of one window and head, kept from one hypothesis to the next. */
 interface Kept {
@@ -28,36 +29,33 @@ const RIGHT_PRODUCTS: { readonly [name in WindowOutputName]?: GradientProduct } 
   dV: { left: 'P', isTransposed: true, right: 'dO' },
 };
 
-/** A kernel with any fault, in float64, one window and head at a time; only the queries in `rows` where that is enough. */
+/** A kernel with any fault, in float64, one window and head at a time; only the queries of `rows` where that is enough. */
 export class FaultyAttention {
   readonly #kept = new Map<number, Kept>();
   readonly #all: readonly number[];
 
   constructor(
     private readonly problem: FaultyProblem,
+    /** Rows of the output that are computed. */
     readonly rows: readonly number[],
   ) {
     this.#all = Array.from({ length: problem.L }, (_, i) => i);
   }
 
   /**
-   * What goes to `output` from window b and head h: o and dQ `[rows, D]`, lse `[rows]`, dK and dV `[L, D]`, dBias
-   * `[rows, L]` and dLogitScale `[1]` before the sum over windows. NaN where it depends on unknown memory.
+   * What goes to `output` from window b and head h: o, dQ, dK and dV `[rows, D]`, lse `[rows]`, dBias `[rows, L]` and
+   * dLogitScale `[1]` before the sum over windows. NaN where it depends on unknown memory.
    */
   run(fault: Fault, output: WindowOutputName, b: number, h: number): Float64Array {
     const { problem } = this;
     const { L, D } = problem;
-    const isWhole = output === 'dK' || output === 'dV' || output === 'dLogitScale';
-    const needsAll = isWhole || fault.needsAllRows === true || fault.product?.isTransposed === true;
+    const isSumOfAll = output === 'dK' || output === 'dV' || output === 'dLogitScale';
+    const needsAll = isSumOfAll || fault.needsAllRows === true || fault.product?.isTransposed === true;
     const rows = needsAll ? this.#all : this.rows;
     const unit: FaultyUnit = { problem, b, h, L, D, rows, factor: problem.factors[h] as number };
-    const pass = new Pass(fault, unit, this.#keep(unit));
-    const result = pass.output(output);
-    if (!needsAll || isWhole) return result;
-    const width = result.length / L;
-    const some = new Float64Array(this.rows.length * width);
-    for (const [r, i] of this.rows.entries()) some.set(result.subarray(i * width, (i + 1) * width), r * width);
-    return some;
+    const result = new Pass(fault, unit, this.#keep(unit), this.rows).output(output);
+    if (!needsAll || output === 'dLogitScale' || isProduct(output)) return result;
+    return pick(result, this.rows, result.length / L);
   }
 
   #keep({ b, h, rows, L, problem }: FaultyUnit): Kept {
@@ -80,6 +78,8 @@ class Pass {
     private readonly fault: Fault,
     private readonly unit: FaultyUnit,
     private readonly kept: Kept,
+    /** Rows of dQ, dK or dV that are wanted. */
+    private readonly lines: readonly number[],
   ) {
     this.#Q = once(() => this.#unitRows('q', fault.normaliseQ));
     this.#K = once(() => this.#unitRows('k', fault.normaliseK));
@@ -159,30 +159,18 @@ class Pass {
 
   #scores(): Float64Array {
     const { fault, unit, kept } = this;
-    const { problem, b, h, rows, L } = unit;
+    const { problem, b, h } = unit;
     const isRight = isScoreRight(fault);
     if (isRight && kept.S) return kept.S;
     const G = this.#products();
     const factor = fault.factor ? fault.factor(unit.factor, h) : unit.factor;
     const { bias, mask, nW } = problem;
-    const S = new Float64Array(G.length);
-    const biasFactor = fault.biasFactor ?? 1;
-    const maskFactor = fault.maskFactor ?? 1;
-    const scoreFactor = fault.scoreFactor ?? 1;
-    for (const [r, i] of rows.entries()) {
-      for (let j = 0; j < L; j++) {
-        let s = factor * (G[r * L + j] as number);
-        if (bias) {
-          const at = fault.bias ? fault.bias(0, h, i, j) : (h * L + i) * L + j;
-          if (at !== ZERO) s += biasFactor * (bias[at] ?? Number.NaN);
-        }
-        if (mask) {
-          const at = fault.mask ? fault.mask(b, h, i, j) : ((b % nW) * L + i) * L + j;
-          if (at !== ZERO) s += maskFactor * (mask[at] ?? Number.NaN);
-        }
-        S[r * L + j] = scoreFactor === 1 ? s : scoreFactor * s;
-      }
-    }
+    const S = G.map((g) => factor * g);
+    // A bias has no windows.
+    if (bias) addRead(S, bias, fault.biasFactor ?? 1, { ...unit, b: 0 }, fault.bias ?? h);
+    if (mask) addRead(S, mask, fault.maskFactor ?? 1, unit, fault.mask ?? b % nW);
+    const { scoreFactor } = fault;
+    if (scoreFactor !== undefined) for (let at = 0; at < S.length; at++) S[at] = scoreFactor * (S[at] as number);
     fault.scores?.(S, unit);
     if (isRight) kept.S = S;
     return S;
@@ -260,7 +248,7 @@ class Pass {
   }
 
   #gradient(name: WindowOutputName, { P, dS }: { P: Float64Array; dS: Float64Array }): Float64Array {
-    const { fault, unit } = this;
+    const { fault, unit, lines } = this;
     const { problem, h, rows, L, D } = unit;
     const right = RIGHT_PRODUCTS[name] as GradientProduct;
     const { left, isTransposed, right: operand } = fault.product ?? right;
@@ -269,11 +257,12 @@ class Pass {
       const { terms } = fault;
       M = M.map((value, at) => (terms(rows[Math.floor(at / L)] as number, at % L) ? value : 0));
     }
+    if (!isTransposed && rows !== lines) M = pick(M, lines, L);
     const X = operand === 'q' ? this.#Q() : operand === 'k' ? this.#K() : this.#operand(operand);
     const accumulation = accumulationOf(fault, 'output');
     const sum = isTransposed
-      ? multiplyTransposed(M, X, rows, L, D, accumulation)
-      : multiply(M, X, rows.length, L, D, accumulation);
+      ? multiplyTransposed(M, X, rows, lines, L, D, accumulation)
+      : multiply(M, X, lines.length, L, D, accumulation);
     if (name === 'dV') return sum;
     const factor = fault.factor ? fault.factor(unit.factor, h) : unit.factor;
     const scoreFactor = fault.scoreFactor ?? 1;
@@ -281,10 +270,9 @@ class Pass {
     if (!problem.logitScale) return sum;
     const isQ = name === 'dQ';
     const normalisation = isQ ? fault.normaliseQ : fault.normaliseK;
-    const all = this.#operand(isQ ? 'q' : 'k');
-    const own = isQ && rows.length < L ? pick(all, rows, D) : all;
-    if (normalisation?.backward) return normalisation.backward(own, sum, own.length / D, D);
-    return normaliseBackward(own, sum, own.length / D, D);
+    const own = pick(this.#operand(isQ ? 'q' : 'k'), lines, D);
+    if (normalisation?.backward) return normalisation.backward(own, sum, lines.length, D);
+    return normaliseBackward(own, sum, lines.length, D);
   }
 
   /** Σ dS ∘ S of the products, 0 where the logit scale is clamped. */
@@ -301,6 +289,18 @@ class Pass {
     }
     const factor = fault.factor ? fault.factor(unit.factor, h) : unit.factor;
     return fault.logitTerm === 'score' || fault.logitTerm === 'cosine' ? sum : sum * factor;
+  }
+}
+
+/** Adds to S `[rows, L]` a bias or mask as a kernel reads it: anywhere, NaN outside of it, or rightly at its n-th matrix. */
+function addRead(S: Float64Array, x: Float64Array, factor: number, unit: FaultyUnit, read: At | number): void {
+  const { rows, b, h, L } = unit;
+  for (let r = 0; r < rows.length; r++) {
+    const i = rows[r] as number;
+    for (let j = 0; j < L; j++) {
+      const from = typeof read === 'number' ? (read * L + i) * L + j : read(b, h, i, j);
+      if (from !== ZERO) S[r * L + j] = (S[r * L + j] as number) + factor * (x[from] ?? Number.NaN);
+    }
   }
 }
 
@@ -336,6 +336,11 @@ function isScoreRight({
   );
 }
 
+/** Outputs whose rows a product sums one by one. */
+function isProduct(output: WindowOutputName): boolean {
+  return RIGHT_PRODUCTS[output] !== undefined;
+}
+
 function accumulationOf({ accumulation }: Fault, of: 'scores' | 'output'): Accumulation | undefined {
   return accumulation && (accumulation.of === 'all' || accumulation.of === of) ? accumulation : undefined;
 }
@@ -364,18 +369,19 @@ function products(
   low?: Accumulation,
 ): Float64Array {
   const out = new Float64Array(rows.length * L);
+  const own = rows.length * D === X.length ? X : pick(X, rows, D);
+  if (!low) {
+    exactProducts(own, Y, rows.length, L, D, out, 'B');
+    return out;
+  }
   for (let r = 0; r < rows.length; r++) {
-    const x = (rows[r] as number) * D;
     for (let j = 0; j < L; j++) {
       let sum = 0;
-      if (low) {
-        for (let d = 0; d < D; d += low.block) {
-          let part = 0;
-          for (let e = d; e < Math.min(d + low.block, D); e++) part += (X[x + e] as number) * (Y[j * D + e] as number);
-          sum = low.round(sum + part);
-        }
-      } else {
-        for (let d = 0; d < D; d++) sum += (X[x + d] as number) * (Y[j * D + d] as number);
+      for (let d = 0; d < D; d += low.block) {
+        let part = 0;
+        for (let e = d; e < Math.min(d + low.block, D); e++)
+          part += (own[r * D + e] as number) * (Y[j * D + e] as number);
+        sum = low.round(sum + part);
       }
       out[r * L + j] = sum;
     }
@@ -399,21 +405,22 @@ function multiply(M: Float64Array, X: Float64Array, R: number, L: number, D: num
   return out;
 }
 
-/** `Mᵀ X[rows]`: `[L, D]`. */
+/** Rows `lines` of `Mᵀ X[rows]`: `[lines, D]`. */
 function multiplyTransposed(
   M: Float64Array,
   X: Float64Array,
   rows: readonly number[],
+  lines: readonly number[],
   L: number,
   D: number,
   low?: Accumulation,
 ): Float64Array {
-  const out = new Float64Array(L * D);
+  const out = new Float64Array(lines.length * D);
   for (let r = 0; r < rows.length; r++) {
     const x = (rows[r] as number) * D;
-    for (let j = 0; j < L; j++) {
-      const m = M[r * L + j] as number;
-      if (m !== 0) for (let d = 0; d < D; d++) out[j * D + d] = (out[j * D + d] as number) + m * (X[x + d] as number);
+    for (let n = 0; n < lines.length; n++) {
+      const m = M[r * L + (lines[n] as number)] as number;
+      if (m !== 0) for (let d = 0; d < D; d++) out[n * D + d] = (out[n * D + d] as number) + m * (X[x + d] as number);
     }
     if (low && ((r + 1) % low.block === 0 || r === rows.length - 1)) {
       for (let at = 0; at < out.length; at++) out[at] = low.round(out[at] as number);

@@ -53,17 +53,15 @@ export class FaultyImage {
       for (const [u, list] of byUnit) {
         const own = units.get(u) ?? this.#unit(fault, u, output === 'dQkv');
         units.set(u, own);
-        const isWhole = name === 'dK' || name === 'dV';
         const { storedRows } = fault;
-        const needsAll = isWhole || storedRows !== undefined;
-        const rows = needsAll ? range(L) : list.map(([, row]) => row);
+        const rows = storedRows ? range(L) : list.map(([, row]) => row);
         const kernel = new FaultyAttention(own, rows);
         const results = range(H).map((h) => kernel.run(fault.window ?? {}, name, 0, h));
         for (let h = 0; h < H; h++) {
           for (const [at, [n, row]] of list.entries()) {
-            const from = storedRows ? storedRows(h, row) : h * L + (needsAll ? row : at);
-            const values = results[Math.floor(from / L)] as Float64Array;
-            const line = (from % L) * D;
+            const from = storedRows?.(h, row);
+            const values = results[from === undefined ? h : Math.floor(from / L)] as Float64Array;
+            const line = (from === undefined ? at : from % L) * D;
             for (let d = 0; d < D; d++) {
               const channel = channels[(part * H + h) * D + d] as number;
               result[n * parts.length * C + channel] = values[line + d] as number;

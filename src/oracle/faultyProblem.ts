@@ -26,7 +26,9 @@ export interface FaultyProblem {
 }
 
 export function faultyProblem(
-  args: CheckedAttentionArgs & { readonly dO?: TensorLike | undefined },
+  args: Omit<CheckedAttentionArgs, 'q' | 'k' | 'v'> & {
+    readonly [name in 'q' | 'k' | 'v']: TensorLike;
+  } & { readonly dO?: TensorLike | undefined },
   right: { readonly o: Float64Array; readonly lse: Float64Array },
 ): FaultyProblem {
   const { B, H, L, D, nW, scale } = args;

@@ -62,8 +62,7 @@ export class Search {
     { samples, rightSamples, rows }: SearchOptions,
   ) {
     const { B, H, L } = problem;
-    const isByColumns = output === 'dK' || output === 'dV';
-    const chosen = isByColumns || output === 'dLogitScale' ? range(L) : chosenRows(located.rows, L, rows);
+    const chosen = output === 'dLogitScale' ? range(L) : chosenRows(located.rows, L, rows);
     this.#kernel = new FaultyAttention(problem, chosen);
     const wrong = new Set(located.units);
     const units = range(SUMMED.includes(output) ? H : B * H);
@@ -91,7 +90,8 @@ export class Search {
   get cost(): number {
     const { L, D } = this.problem;
     const rows = this.#kernel.rows.length;
-    return this.#samples.reduce((sum, { windows }) => sum + windows.length, 0) * (3 * rows + 4) * L * D;
+    const queries = this.output === 'dK' || this.output === 'dV' ? L : rows;
+    return this.#samples.reduce((sum, { windows }) => sum + windows.length, 0) * (2 * queries + rows + 4) * L * D;
   }
 
   score({ fault }: Pick<Variant, 'fault'>): Score {

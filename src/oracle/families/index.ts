@@ -15,6 +15,7 @@ import { logSumExpForms } from './logSumExp.js';
 import { biasElsewhere, maskElsewhere, operandsElsewhere, operandsExchanged } from './operands.js';
 import { lowerTypes } from './precision.js';
 import { maskedScores, onlineSoftmax, softmaxSums } from './softmax.js';
+import { tilesElsewhere } from './tiles.js';
 
 /** What a forward pass gets wrong, the likelier and simpler first. */
 const FORWARD: readonly Family[] = [
@@ -29,6 +30,7 @@ const FORWARD: readonly Family[] = [
   norms,
   onlineSoftmax,
   operandsElsewhere,
+  tilesElsewhere,
   lowerTypes,
   keysRepeated,
   addedInParts,
@@ -36,7 +38,7 @@ const FORWARD: readonly Family[] = [
 ];
 
 /** Too many to be tried in the backward pass alone as well, or the same there. */
-const NOT_RECOMPUTED: readonly Family[] = [operandsElsewhere, lowerTypes, keyBands];
+const NOT_RECOMPUTED: readonly Family[] = [operandsElsewhere, tilesElsewhere, lowerTypes, keyBands];
 
 /** What changes an output by little more than rounding. */
 const CLOSE: readonly Family[] = [
@@ -69,7 +71,9 @@ export function closeFaults(context: FaultContext): Variant[] {
 export function knownFaults(context: FaultContext): Variant[] {
   const forward = FORWARD.flatMap((family) => family(context));
   if (!context.output.startsWith('d')) return [...logSumExpForms(context), ...forward];
-  const sources = operandsElsewhere(context).filter(({ fault }) => Object.keys(fault).length === 1);
+  const sources = [...operandsElsewhere(context), ...tilesElsewhere(context)].filter(({ fault }) => {
+    return Object.keys(fault).length === 1;
+  });
   const rest = FORWARD.filter((family) => !NOT_RECOMPUTED.includes(family));
   return [
     ...BACKWARD.flatMap((family) => family(context)),
