@@ -1,5 +1,5 @@
 import Benchmark from 'benchmark';
-import { ROUND_SECONDS, ROUNDS } from './options.js';
+import { clock, IS_PROCESSOR_TIME, ROUND_SECONDS, ROUNDS } from './options.js';
 import type { Side } from './side.js';
 
 /** Milliseconds after which a side is as warm as it gets. */
@@ -23,7 +23,8 @@ export async function measure(sides: readonly Side[], rounds = ROUNDS): Promise<
   }
   const times = sides.map((): number[] => []);
   for (let round = 0; round < rounds; round++) {
-    for (const [i, side] of sides.entries()) times[i]?.push(await timeRound(side));
+    for (const [i, side] of sides.entries())
+      times[i]?.push(await (IS_PROCESSOR_TIME ? processorTime(side) : timeRound(side)));
   }
   return sides.map(({ name }, i) => {
     const own = times[i] as number[];
@@ -41,6 +42,16 @@ export function median(values: readonly number[]): number {
   const middle = sorted.length >> 1;
   if (sorted.length % 2 === 1) return sorted[middle] as number;
   return ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
+}
+
+/** Seconds of processor time of a run, on average over a round. */
+async function processorTime(side: Side): Promise<number> {
+  const start = clock();
+  for (let runs = 1; ; runs++) {
+    await side.run();
+    const seconds = (clock() - start) / 1000;
+    if (seconds >= ROUND_SECONDS) return seconds / runs;
+  }
 }
 
 function timeRound(side: Side): Promise<number> {

@@ -3,6 +3,7 @@ import * as vega from 'vega';
 import type { TopLevelSpec } from 'vega-lite';
 import { compile } from 'vega-lite';
 import { machine } from './machine.js';
+import { MEASURED } from './options.js';
 
 /** A table of a report. */
 export interface Section {
@@ -74,7 +75,7 @@ export async function writeResults(
 ): Promise<void> {
   const names = [...new Set(results.flatMap(({ sides }) => sides.map((side) => side.name)))];
   const about =
-    `Medians of interleaved rounds, made by \`${command}\`: milliseconds, and in brackets the time over that of \`flash\`.\n` +
+    `Medians of interleaved rounds, made by \`${command}\`: ${MEASURED}, and in brackets the time over that of \`flash\`.\n` +
     `Most that separate multiplications and additions in registers reached in the run: ${peak.toFixed(1)} GFLOP/s.`;
   const rows = results.map(({ shape, sides }) => [
     shape,

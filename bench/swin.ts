@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { measure, median, ratio, type Timing } from './measure.js';
-import { ROUNDS } from './options.js';
+import { MEASURED, ROUNDS } from './options.js';
 import { writeReport } from './report.js';
 import type { Side } from './side.js';
 import { isRelaxedHost, swinSide, swinSides } from './sides/swin.js';
@@ -65,8 +65,8 @@ async function compareAll(): Promise<void> {
   await writeReport(
     isRelaxed ? 'swinRelaxed' : 'swin',
     isRelaxed ? 'Whole models with relaxed SIMD' : 'Whole models',
-    'Medians of interleaved rounds, made by `npm run bench:swin`; random weights, batch 1. Loading and memory: medians of\n' +
-      `processes that hold one side alone, ${PROCESSES} each. int8 of onnxruntime is its own dynamic quantisation.`,
+    `Medians of interleaved rounds, made by \`npm run bench:swin\`: ${MEASURED}; random weights, batch 1. Loading and memory:\n` +
+      `medians of processes that hold one side alone, ${PROCESSES} each. int8 of onnxruntime is its own dynamic quantisation.`,
     figures.map(({ title, sides }) => ({
       heading: title,
       columns: ['', 'ms', `time over ${sides[0]?.name}`, 'load, ms', 'peak RSS, MiB'],

@@ -1,30 +1,26 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { createWindowAttention } from 'flash-window-attention';
 import { checkConfig, checkTensor, coreOf, readWeights, StateDict } from 'flash-window-attention/internals';
-import { readSafetensors } from 'flash-window-attention/safetensors';
 import { measure, ratio, type Timing } from './measure.js';
-import { pixelsOf } from './randomSwin.js';
+import { MEASURED } from './options.js';
+import { pixelsOf, randomSwin } from './randomSwin.js';
 import { writeReport } from './report.js';
 import type { Side } from './side.js';
 import { StandardModel, TimedModel } from './sides/timedSwin.js';
-import { writeSwinModel } from './swinModel.js';
+import { MODELS } from './swinModel.js';
 
 // npm run bench:swin: where a Swin-T's time goes, and what it takes with unfused standard attention
 // instead of flash window attention: the report's end-to-end claim. One thread.
 
-const { directory, size } = await writeSwinModel('swin-t');
-const config = JSON.parse(await readFile(join(directory, 'config.json'), 'utf8'));
-const { tensors } = readSafetensors(await readFile(join(directory, 'model.safetensors')));
+const { config } = MODELS['swin-t'];
 const architecture = checkConfig(config);
-const pixels = pixelsOf(size);
+const pixels = pixelsOf(config.image_size);
 
 const RUNS = 10;
 
 async function side(name: string, Model: typeof TimedModel): Promise<Side & { readonly model: TimedModel }> {
   const attention = await createWindowAttention({ backend: 'wasm' });
   // A model takes the weights that it packs with it.
-  const weights = readWeights(new StateDict(tensors), architecture, 'classifier');
+  const weights = readWeights(new StateDict(randomSwin(config)), architecture, 'classifier');
   const core = coreOf(attention);
   if (!core) throw new Error('this host has no WebAssembly SIMD');
   const model = (await Model.create(core, architecture, weights)) as TimedModel;
@@ -64,9 +60,9 @@ await writeReport(
   'swinLayers',
   'Swin-T with flash window attention and with unfused standard attention, one thread',
   [
-    'Made by `npm run bench:swin`: milliseconds. Standard attention rolls, partitions and permutes by vectors, in the memory of',
-    'the model, then runs every step as a pass over the whole batch, with the same matrix tiles. Layer norms before linear',
-    "layers, and GELU, are in the linear layers' time.",
+    `Made by \`npm run bench:swin\`: ${MEASURED}.`,
+    'Standard attention rolls, partitions and permutes by vectors, in the memory of the model, then runs every step as a pass',
+    "over the whole batch, with the same matrix tiles. Layer norms before linear layers, and GELU, are in the linear layers' time.",
   ].join('\n'),
   [
     {

@@ -7,6 +7,7 @@ import {
   type KernelName,
 } from 'flash-window-attention/internals';
 import { shiftedWindowMask } from 'flash-window-attention/reference';
+import { clock } from '../options.js';
 import { ImageCopies } from './imageCopies.js';
 import { type BenchExports, benchExports } from './standard.js';
 
@@ -16,7 +17,7 @@ export class TimedModel extends KernelModel {
   readonly times = new Map<string, number>();
 
   protected override async step<K extends KernelName>(call: KernelCall, prepare: () => Job<K>): Promise<void> {
-    const start = performance.now();
+    const start = clock();
     let name = '';
     await super.step(call, () => {
       const job = prepare();
@@ -27,7 +28,7 @@ export class TimedModel extends KernelModel {
   }
 
   protected add(name: string, start: number): void {
-    this.times.set(name, (this.times.get(name) ?? 0) + performance.now() - start);
+    this.times.set(name, (this.times.get(name) ?? 0) + clock() - start);
   }
 }
 
@@ -58,10 +59,10 @@ export class StandardModel extends TimedModel {
       number,
     ];
     const { copies, mask, s, scaled, scratch } = this.#stageOf(kernel, args);
-    const start = performance.now();
+    const start = clock();
     copies.split(qkvAt);
     this.add('copies', start);
-    const begin = performance.now();
+    const begin = clock();
     const { q, k, v, o, windows, L, D } = copies;
     kernel.standardAttention(
       0,
@@ -82,7 +83,7 @@ export class StandardModel extends TimedModel {
       scratch,
     );
     this.add('attention', begin);
-    const end = performance.now();
+    const end = clock();
     copies.merge(outAt);
     this.add('copies', end);
   }
