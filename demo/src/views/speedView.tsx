@@ -30,9 +30,10 @@ export function SpeedView() {
     <div class="speed">
       <Card title="This device's chart">
         <p>
-          Attention at the four stages of Swin-T on one picture of 224²: a naive TypeScript, onnxruntime-web on the same
-          formula, and this library ({settingsName(settings.value)}; the first tab chooses). Each is checked against
-          float64 before it is timed. onnxruntime-web, 14 MB, comes from this page's own files when you start.
+          Attention at the four stages of Swin-T on one picture of 224²: the float64 reference in TypeScript,
+          onnxruntime-web on the same formula, and this library ({settingsName(settings.value)}; the first tab chooses).
+          Each is checked against float64 before it is timed. onnxruntime-web, 14 MB, comes from this page's own files
+          when you start.
         </p>
         <div class="player">
           <button type="button" class="main" disabled={progress.value !== undefined} onClick={run}>

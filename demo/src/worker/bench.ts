@@ -94,7 +94,7 @@ export async function measure(
 }
 
 const LABELS: Readonly<Record<Side, string>> = {
-  typescript: 'naive TypeScript',
+  typescript: 'float64 reference',
   ours: 'this library',
   onnxruntime: 'onnxruntime-web',
 };
