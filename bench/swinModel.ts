@@ -33,8 +33,8 @@ export const INT8_DIRECTORY = 'int8';
 const CLI = fileURLToPath(new URL('../../build/cli/main.js', import.meta.url));
 const QUANTIZE = fileURLToPath(new URL('../quantize.py', import.meta.url));
 
-/** Writes a model to a directory of its own. */
-export async function writeSwinModel(name: keyof typeof MODELS): Promise<SwinFiles> {
+/** Writes a model to a directory of its own; `wantsInt8Graph`: onnxruntime's int8 of it too, where this host can make it. */
+export async function writeSwinModel(name: keyof typeof MODELS, wantsInt8Graph: boolean): Promise<SwinFiles> {
   const { config } = MODELS[name];
   const tensors = randomSwin(config);
   const graph = swinGraph(config, tensors, ONNX_WEIGHTS);
@@ -44,7 +44,7 @@ export async function writeSwinModel(name: keyof typeof MODELS): Promise<SwinFil
   await writeFile(join(directory, 'config.json'), JSON.stringify(config));
   await writeFile(join(directory, 'model.safetensors'), writeSafetensors({ ...tensors }));
   execFileSync(process.execPath, [CLI, 'quantize', directory, '-o', join(directory, INT8_DIRECTORY)]);
-  return { directory, size: config.image_size, hasInt8Graph: quantizeGraph(directory) };
+  return { directory, size: config.image_size, hasInt8Graph: wantsInt8Graph && quantizeGraph(directory) };
 }
 
 function quantizeGraph(directory: string): boolean {
