@@ -3,7 +3,6 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { compileSamples, type TypeScriptSample } from './support/compileSamples.js';
@@ -53,7 +52,7 @@ describe.skipIf(process.platform === 'win32')('samples', () => {
     const samples = pages.flatMap((page): TypeScriptSample[] =>
       codeBlocks(page).flatMap((block) => (isTypeScript(block) ? [{ block, path: pathOf(page, block) }] : [])),
     );
-    faults = compileSamples(samples, pages.map(folderOf));
+    faults = await compileSamples(samples, pages.map(folderOf), base);
     python = await hasPython();
     if (python && !existsSync(join(ROOT, 'python/src/flash_window_attention/oracle.mjs'))) {
       execFileSync('node', ['scripts/buildPython.mjs'], { cwd: ROOT });
@@ -94,8 +93,8 @@ describe.skipIf(process.platform === 'win32')('samples', () => {
   it('in YAML and JSON parse, and give the action inputs that it has', () => {
     const action = parse(readFileSync(join(ROOT, 'action.yml'), 'utf8'));
     for (const { at, language, text } of pages.flatMap(codeBlocks)) {
-      if (language === 'json' || language === 'jsonc') {
-        expect(ts.parseConfigFileTextToJson(at, text).error, at).toBeUndefined();
+      if (language.startsWith('json')) {
+        expect(() => JSON.parse(text), at).not.toThrow();
       } else if (language === 'yaml') {
         for (const step of parse(text) as { uses?: string; with?: object }[]) {
           if (!step.uses?.includes('/flash-window-attention@')) continue;
