@@ -24,8 +24,8 @@ export function makeSampleFolder(folder: string): void {
   symlinkSync(join(ROOT, 'node_modules/vitest'), join(folder, 'node_modules/vitest'));
   symlinkSync(join(ROOT, 'node_modules/vitest/vitest.mjs'), join(folder, 'node_modules/.bin/vitest'));
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
-  mkdirSync(join(folder, 'photos'));
-  for (const name of ['photo.jpg', 'photos/cat.png'])
+  for (const name of ['photos', 'others']) mkdirSync(join(folder, name));
+  for (const name of ['photo.jpg', 'photos/cat.png', 'others/cat.png'])
     cpSync(join(ROOT, 'examples/images/chelsea.png'), join(folder, name));
   mkdirSync(join(folder, 'path/to'), { recursive: true });
   symlinkSync(join(ROOT, 'test/models/swin-cifar10'), join(folder, 'path/to/huggingface-swin'));
