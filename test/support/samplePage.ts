@@ -10,7 +10,7 @@ import { type CodeBlock, ROOT } from './markdown.js';
 const SHELL = `
 npm() { case "$1" in init|install) ;; *) command npm "$@" ;; esac; }
 pip() { :; }
-npx() { local name=$1; shift; "./node_modules/.bin/$name" "$@"; }
+npx() { local name=$1; shift; node "./node_modules/.bin/$name" "$@"; }
 python3() { "$SAMPLES_PYTHON" "$@"; }
 `;
 /** Only what hangs takes so long, however loaded the machine. */
