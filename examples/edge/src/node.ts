@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { serve } from '@hono/node-server';
 import { createSwinPool } from 'flash-window-attention/pool';
+import type { Backend } from './backend.ts';
 import { LIMITS } from './limits.ts';
 import { createService } from './service.ts';
 
@@ -12,9 +13,16 @@ const pool = await createSwinPool({
   maxPixels: LIMITS.pixels,
   ...(process.env.WORKERS && { workers: Number(process.env.WORKERS) }),
 });
+// Nobody reads a body again: workers take it over in place of a copy.
+const backend: Backend = {
+  labels: pool.labels,
+  classify: (image, options) => pool.classify(image, { ...options, transfer: true }),
+  embed: (image, options) => pool.embed(image, { ...options, transfer: true }),
+  forward: (args, options) => pool.forward(args, options),
+};
 const delay = monitorEventLoopDelay({ resolution: 5 });
 delay.enable();
-const service = createService(async () => pool, {
+const service = createService(async () => backend, {
   model: model ?? 'swin-cifar10',
   runtime: `node ${process.versions.node}`,
   gauges: () => ({
