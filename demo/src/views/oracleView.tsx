@@ -146,7 +146,9 @@ function Report({ verdicts: { title, pass, tensors, maps } }: { readonly verdict
       {tensors.map((tensor) => (
         <Findings key={tensor.name} tensor={tensor} />
       ))}
-      <p class="hint">Errors: blue within what is allowed, the darker the nearer; orange to dark red beyond it.</p>
+      {maps.length > 0 && (
+        <p class="hint">Errors: blue within what is allowed, the darker the nearer; orange to dark red beyond it.</p>
+      )}
       <div class="maps">
         {maps.map((map) => (
           <ErrorPicture key={map.title} map={map} />
