@@ -49,6 +49,20 @@ describe('classify', () => {
     expect(images[0].largestError).toBeLessThan(1e-5);
   });
 
+  it('says how it preprocesses for a model that does not', async () => {
+    const model = path('unsaid');
+    await mkdir(model);
+    for (const file of ['config.json', 'model.safetensors']) {
+      await copyFile(new URL(`../models/swin-cifar10/${file}`, import.meta.url), join(model, file));
+    }
+    const { code, stdout, stderr } = await cli('classify', CAT, '--square', '--model', model, '--json');
+    expect([code, JSON.parse(stdout).images.length]).toEqual([0, 1]);
+    expect(stderr).toBe(
+      `${model} has no preprocessor_config.json, assumed: images resized to 32 × 32 pixels (bicubic) and normalised ` +
+        "by ImageNet's mean and standard deviation\n",
+    );
+  });
+
   it('reads JPEG, grey, grey with alpha, 16-bit and palette PNG alike', async () => {
     const width = 48;
     const height = 40;

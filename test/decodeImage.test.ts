@@ -85,6 +85,39 @@ describe('decodeImage refuses', () => {
     expect(await refusal(bytes)).toMatch(new RegExp(expected));
   });
 
+  it('a PNG with a bit of any chunk flipped, by the name of the chunk', async () => {
+    const text = new TextEncoder().encode('Comment\0a photograph');
+    const bytes = png({ width: 2, height: 3, colorType: 3 }, Uint8Array.of(0, 0, 1, 0, 1, 0, 0, 0, 0), [
+      chunk('gAMA', Uint8Array.of(0, 0, 0xb1, 0x8f)),
+      chunk('PLTE', Uint8Array.of(1, 2, 3, 4, 5, 6)),
+      chunk('tRNS', Uint8Array.of(9)),
+      chunk('tEXt', text),
+      chunk('eXIf', file('jpeg-420.jpg').subarray(0, 20)),
+    ]);
+    expect(await refusal(bytes)).toBe('decoded');
+    const view = new DataView(bytes.buffer);
+    const seen: string[] = [];
+    for (let at = 8; at < bytes.length; at += 12 + view.getUint32(at)) {
+      const name = String.fromCharCode(...bytes.subarray(at + 4, at + 8));
+      seen.push(name);
+      const end = at + 12 + view.getUint32(at);
+      // Its data and its CRC; flips of its length and its name are told by whatever is then in their place.
+      for (let bit = 8 * (at + 8); bit < 8 * end; bit++) {
+        const flipped = bytes.slice();
+        flipped[bit >> 3] = (flipped[bit >> 3] as number) ^ (1 << (bit & 7));
+        expect(await refusal(flipped), `bit ${bit} of ${name}`).toMatch(
+          new RegExp(`CRC [0-9a-f]{8} of PNG chunk "${name}", got [0-9a-f]{8}`),
+        );
+      }
+      for (let bit = 8 * at; bit < 8 * (at + 8); bit++) {
+        const flipped = bytes.slice();
+        flipped[bit >> 3] = (flipped[bit >> 3] as number) ^ (1 << (bit & 7));
+        expect(await refusal(flipped), `bit ${bit} of ${name}`).toMatch(/"bytes" expected/);
+      }
+    }
+    expect(seen).toEqual(['IHDR', 'gAMA', 'PLTE', 'tRNS', 'tEXt', 'eXIf', 'IDAT', 'IEND']);
+  });
+
   it('an animation', async () => {
     const bytes = file('webp-lossless.webp');
     const animated = new Uint8Array(30);

@@ -1,8 +1,8 @@
 import { zipSync } from 'fflate';
 import { describe, expect, it } from 'vitest';
-import { crc32 } from '../src/cli/crc32.js';
 import { writeNpy } from '../src/cli/npy.js';
 import { tensorsOf } from '../src/cli/tensorBytes.js';
+import { crc32 } from '../src/tensor/crc32.js';
 import { float32Tensor } from '../src/tensor/tensor.js';
 
 const LOCAL = 0x04034b50;

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { createWindowAttention } from '../attention/createWindowAttention.js';
 import { checkConfig } from '../swin/config.js';
 import { SwinForImageClassification } from '../swin/index.js';
+import { assumedPreprocessing } from '../swin/preprocessor.js';
 import { type Classification, likeliest } from '../swin/scores.js';
 import { MAX_BATCH, stackedImages } from '../swin/stackedImages.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -48,6 +49,8 @@ export interface ClassifyRun {
   readonly model: string;
   readonly backend: string;
   readonly threads: number;
+  /** How images are preprocessed where the model does not say. */
+  readonly assumed: string | undefined;
   /** Images to come. */
   readonly count: number;
   /** Results one by one, as they are there. */
@@ -65,7 +68,8 @@ export async function classify(paths: readonly string[], options: ClassifyOption
     verified && (await SwinForImageClassification.fromPretrained(source, { attention: verified.attention }));
 
   const { config, preprocessorConfig } = model;
-  const { isSingleLabel, labels } = checkConfig(config);
+  const architecture = checkConfig(config);
+  const { isSingleLabel, labels } = architecture;
   const { threads } = attention;
   const { square, maxPixels } = options;
   const pixelOptions = { config, preprocessorConfig, square, maxPixels };
@@ -102,6 +106,7 @@ export async function classify(paths: readonly string[], options: ClassifyOption
     model: options.model ?? fileURLToPath(EMBEDDED_MODEL).replace(/^.*\/models\//, 'models/'),
     backend: attention.backend,
     threads: attention.threads,
+    assumed: preprocessorConfig ? undefined : assumedPreprocessing(architecture),
     count: files.length,
     images: images(),
   };

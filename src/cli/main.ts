@@ -45,6 +45,7 @@ program
   .addOption(json())
   .action(async (paths, options) => {
     const run = await classify(paths, options);
+    if (run.assumed) process.stderr.write(`${run.model} has no preprocessor_config.json, assumed: ${run.assumed}\n`);
     const bar = run.count > 1 && process.stderr.isTTY ? new SingleBar({ clearOnComplete: true }) : undefined;
     bar?.start(run.count, 0);
     const images: ClassifiedImage[] = [];

@@ -1,6 +1,6 @@
 import { Inflate } from 'fflate';
+import { crc32 } from '../tensor/crc32.js';
 import { type Bytes, memoryBytes, partOfBytes } from './bytes.js';
-import { crc32 } from './crc32.js';
 
 const END = 0x06054b50;
 const END_64 = 0x06064b50;

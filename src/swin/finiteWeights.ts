@@ -2,8 +2,11 @@ import type { TensorLike } from '../tensor/tensor.js';
 
 /** Bits of the exponent, all of which are set in infinities and NaN alone. */
 const EXPONENTS: Readonly<Record<string, number>> = { float16: 0x7c00, bfloat16: 0x7f80, float32: 0x7f800000 };
-/** Words that are looked at together, in an array of their own: buffers that can be resized are slow to read. */
-const CHUNK = 16384;
+/**
+ * Words that are looked at together, in an array of their own: buffers that can be resized are slow to read. Every tensor
+ * leaves such an array to the host, which collects none before loading ends.
+ */
+const CHUNK = 1024;
 
 /** @throws RangeError naming a tensor that holds NaN or an infinity, with which every result would be NaN. */
 export function checkFiniteWeight(name: string, tensor: TensorLike & { readonly type: string }): void {

@@ -15,6 +15,8 @@ import {
 import type { ModelKernels } from './modelKernels.js';
 
 const { PANEL } = CONSTANTS;
+/** Weights that are copied together: 128 KiB of float32, which stay in a core's cache, and few views for the host to collect. */
+const STAGED_WEIGHTS = 32768;
 
 /** A linear layer in kernel memory: weights in panels of 8 outputs, bias padded to them, 0 for none. */
 export interface PackedLinear {
@@ -116,16 +118,21 @@ export class PackedWeights {
     const [outputs, inputs] = weight.dims as [number, number];
     const isHalf = dtype !== 'float32';
     const source = kernelInput(this.core, checkTensor('weight', weight));
-    const staged = memory.allocate(4 * PANEL * inputs);
+    const rowsAtOnce = PANEL * Math.max(1, Math.floor(STAGED_WEIGHTS / (PANEL * inputs)));
+    const staged = memory.allocate(4 * Math.min(rowsAtOnce, outputs) * inputs);
     try {
-      for (let first = 0; first < outputs; first += PANEL) {
-        const rows = Math.min(PANEL, outputs - first);
-        const to = weights + (first / PANEL) * panelBytes(dtype, inputs);
-        const from = source.enter(staged, first * inputs, rows * inputs);
+      for (let start = 0; start < outputs; start += rowsAtOnce) {
+        const end = Math.min(outputs, start + rowsAtOnce);
+        let from = source.enter(staged, start * inputs, (end - start) * inputs);
         if (isHalf) {
-          exports.narrowHalf(ELEMENT_TYPES[dtype], from, staged, rows * inputs);
-          this.kernels.packLinearHalf(staged, rows, inputs, to);
-        } else this.kernels.packLinear(from, rows, inputs, to);
+          exports.narrowHalf(ELEMENT_TYPES[dtype], from, staged, (end - start) * inputs);
+          from = staged;
+        }
+        const pack = isHalf ? this.kernels.packLinearHalf : this.kernels.packLinear;
+        for (let first = start; first < end; first += PANEL) {
+          const to = weights + (first / PANEL) * panelBytes(dtype, inputs);
+          pack(from + (first - start) * inputs * (isHalf ? 2 : 4), Math.min(PANEL, end - first), inputs, to);
+        }
       }
     } finally {
       memory.free(staged);

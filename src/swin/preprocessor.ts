@@ -98,6 +98,12 @@ export function checkPreprocessor(config: PreprocessorConfig | undefined, input:
   };
 }
 
+/** What `checkPreprocessor` takes the place of a config with, in words. */
+export function assumedPreprocessing({ imageSize, numChannels }: ModelInput): string {
+  const range = numChannels === 3 ? "by ImageNet's mean and standard deviation" : 'from -1 to 1';
+  return `images resized to ${imageSize.join(' × ')} pixels (bicubic) and normalised ${range}`;
+}
+
 function flag(
   config: PreprocessorConfig,
   key: 'do_resize' | 'do_center_crop' | 'do_rescale' | 'do_normalize',

@@ -6,6 +6,7 @@ export function isEdgeFunction(): boolean {
 interface NodeModules {
   'node:fs': typeof import('node:fs');
   'node:os': typeof import('node:os');
+  'node:zlib': typeof import('node:zlib');
   'node:worker_threads': typeof import('node:worker_threads');
 }
 
