@@ -7,7 +7,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writ
 import { parseArgs } from 'node:util';
 import asc from 'assemblyscript/asc';
 import { buildSync } from 'esbuild';
-import { mutantsOf } from './kernelMutants.mjs';
+import { drawn, mutantsOf, placeOf } from './mutants.mjs';
 
 /** Seconds of processor time of the two tests: a loop that a mutant makes endless ends then. */
 const QUICK_SECONDS = 60;
@@ -58,17 +58,18 @@ if (!options.list) {
   const { status, stderr } = quick();
   if (status !== 0) throw new Error(`the kernels themselves fail: ${stderr}`);
 }
-/** @type {(import('./kernelMutants.mjs').Mutant & { line: number, outcome: string })[]} */
+/** @type {(import('./mutants.mjs').Mutant & { where: string, outcome: string })[]} */
 const report = [];
 for (const mutant of options.list ? [] : sample) {
   const outcome = (await build(mutant)) ? verdict(mutant) : 'invalid';
-  report.push({ ...mutant, ...shown(mutant), outcome });
-  console.info(`${outcome}: ${place(mutant)}`);
+  const where = placeOf(mutant, readFileSync(mutant.file, 'utf8'));
+  report.push({ ...mutant, where, outcome });
+  console.info(`${outcome}: ${where}`);
 }
-if (options.list) for (const mutant of sample) console.info(place(mutant));
+if (options.list) for (const mutant of sample) console.info(placeOf(mutant, readFileSync(mutant.file, 'utf8')));
 else summarize();
 
-/** @param {import('./kernelMutants.mjs').Mutant} mutant */
+/** @param {import('./mutants.mjs').Mutant} mutant */
 function verdict(mutant) {
   const { status, signal } = quick();
   if (signal || status === null) return 'killed (endless)';
@@ -81,7 +82,7 @@ function quick() {
   return limited(QUICK_SECONDS, '.', ['node', kill, DIRECTORY]);
 }
 
-/** Whether the suites pass on the mutant, in a copy of the sources. @param {import('./kernelMutants.mjs').Mutant} mutant */
+/** Whether the suites pass on the mutant, in a copy of the sources. @param {import('./mutants.mjs').Mutant} mutant */
 function suites(mutant) {
   rmSync(SANDBOX, { recursive: true, force: true });
   mkdirSync(`${SANDBOX}/build`, { recursive: true });
@@ -127,7 +128,7 @@ function limited(seconds, cwd, command, env = {}) {
   });
 }
 
-/** Compiles both modules, one source exchanged. @param {import('./kernelMutants.mjs').Mutant} [mutant] */
+/** Compiles both modules, one source exchanged. @param {import('./mutants.mjs').Mutant} [mutant] */
 async function build(mutant) {
   for (const [entry, name] of [
     ['assembly/index.ts', 'simd'],
@@ -150,52 +151,10 @@ async function build(mutant) {
   return true;
 }
 
-/** @param {import('./kernelMutants.mjs').Mutant} mutant */
+/** @param {import('./mutants.mjs').Mutant} mutant */
 function mutated({ file, start, end, text }) {
   const source = readFileSync(file, 'utf8');
   return source.slice(0, start) + text + source.slice(end);
-}
-
-/** @param {import('./kernelMutants.mjs').Mutant} mutant */
-function shown({ file, start, end }) {
-  const source = readFileSync(file, 'utf8');
-  const line = source.slice(0, start).split('\n').length;
-  return { line, was: source.slice(start, end).replaceAll(/\s+/g, ' '), whole: source.split('\n')[line - 1]?.trim() };
-}
-
-/** @param {import('./kernelMutants.mjs').Mutant} mutant */
-function place(mutant) {
-  const { line, was, whole } = shown(mutant);
-  return `${mutant.file}:${line} ${mutant.kind} ${was} → ${mutant.text}   in: ${whole}`;
-}
-
-/**
- * So many mutants; a file's chance grows with the root of its number of mutants, or the unrolled tiles would be all.
- * @param {import('./kernelMutants.mjs').Mutant[][]} files
- * @param {number} count
- * @param {number} seed
- */
-function drawn(files, count, seed) {
-  let state = seed | 0;
-  const random = () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-  const left = files.map((mutants) => ({ weight: Math.sqrt(mutants.length), mutants: [...mutants] }));
-  const chosen = [];
-  while (chosen.length < count && left.some(({ mutants }) => mutants.length > 0)) {
-    const open = left.filter(({ mutants }) => mutants.length > 0);
-    let at = random() * open.reduce((sum, { weight }) => sum + weight, 0);
-    const file = open.find(({ weight }) => {
-      at -= weight;
-      return at < 0;
-    });
-    const [mutant] = file?.mutants.splice(Math.floor(random() * file.mutants.length), 1) ?? [];
-    if (mutant) chosen.push(mutant);
-  }
-  return chosen;
 }
 
 function summarize() {

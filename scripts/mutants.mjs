@@ -1,4 +1,5 @@
-// Mutants of AssemblyScript sources: constants, bounds, offsets, operators, conditions, calls and statements, one change each.
+// Mutants of TypeScript and AssemblyScript: constants, bounds, offsets, operators, conditions, calls and statements, one
+// change each.
 import ts from 'typescript';
 
 /**
@@ -26,6 +27,9 @@ const OPERATORS = /** @type {Record<string, string[]>} */ ({
   '>=': ['>', '<'],
   '==': ['!='],
   '!=': ['=='],
+  '===': ['!=='],
+  '!==': ['==='],
+  '**': ['*'],
   '&&': ['||'],
   '||': ['&&'],
   '+=': ['-='],
@@ -95,4 +99,41 @@ function otherNumbers(text) {
   // Of a float, as little as its tests can be expected to see: a part in a thousand.
   if (/[.e]/.test(text) && !text.startsWith('0x')) return [String(value * (1 + 2 ** -10))];
   return value > 0 ? [String(value + 1), String(value - 1)] : [String(value + 1)];
+}
+
+/** Where a mutant is and what it changes. @param {Mutant} mutant @param {string} source Of its file. */
+export function placeOf({ file, start, end, text, kind }, source) {
+  const before = source.slice(0, start).split('\n');
+  const whole = source.split('\n')[before.length - 1]?.trim();
+  const was = source.slice(start, end).replaceAll(/\s+/g, ' ');
+  return `${file}:${before.length} ${kind} ${was} → ${text}   in: ${whole}`;
+}
+
+/**
+ * So many mutants; a file's chance grows with the root of its number of mutants, or the unrolled tiles would be all.
+ * @param {Mutant[][]} files
+ * @param {number} count
+ * @param {number} seed
+ */
+export function drawn(files, count, seed) {
+  let state = seed | 0;
+  const random = () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+  const left = files.map((mutants) => ({ weight: Math.sqrt(mutants.length), mutants: [...mutants] }));
+  const chosen = [];
+  while (chosen.length < count && left.some(({ mutants }) => mutants.length > 0)) {
+    const open = left.filter(({ mutants }) => mutants.length > 0);
+    let at = random() * open.reduce((sum, { weight }) => sum + weight, 0);
+    const file = open.find(({ weight }) => {
+      at -= weight;
+      return at < 0;
+    });
+    const [mutant] = file?.mutants.splice(Math.floor(random() * file.mutants.length), 1) ?? [];
+    if (mutant) chosen.push(mutant);
+  }
+  return chosen;
 }

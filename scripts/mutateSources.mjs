@@ -1,0 +1,114 @@
+// Changes one constant, operator, condition or statement of the library's TypeScript at a time, and tells which changes the
+// tests of that part do not see. Stryker, which does the same, needs Node 22 at least.
+// node scripts/mutateSources.mjs [--sample 40] [--seed n] [--files REGEXP] | --named
+// --named takes the mutants of scripts/namedMutants.json, each of which must die. The report goes to build/mutants.
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { drawn, mutantsOf, placeOf } from './mutants.mjs';
+
+/** Seconds of processor time of one mutant's tests: a loop that it makes endless ends then. */
+const SECONDS = 600;
+/** Sources, and the tests that judge them. @type {readonly [RegExp, string[]][]} */
+const TESTS = [
+  [
+    /^src\/reference\//,
+    ['windowAttention', 'shiftedWindow', 'flashWindow', 'windowPartition', 'linear', 'gelu', 'oracle'],
+  ],
+  [
+    /^src\/oracle\/(verdict|tally|compare|precision|floatFormats|judge|checkCase|exactUnit|rounded|expected|windowCase|imageCase)/,
+    ['verdict', 'judging', 'precision', 'oracle.test', 'check.test'],
+  ],
+  [
+    /^src\/(arguments|tensor)\//,
+    ['windowAttention', 'shiftedWindow', 'createWindowAttention', 'publicArguments', 'half', 'lifetimes'],
+  ],
+  [/^src\/swin\/(preprocess|resize|timmPreprocessor)/, ['preprocess', 'resize']],
+  [
+    /^src\/(kernel|attention)\//,
+    [
+      'memory',
+      'lifetimes',
+      'threads',
+      'engineModel',
+      'halfInputs',
+      'windowAttention',
+      'shiftedWindow',
+      'createWindowAttention',
+    ],
+  ],
+  [/^src\/swin\/stateDict/, ['stateDict']],
+];
+
+const { values: options } = parseArgs({
+  options: {
+    sample: { type: 'string', default: '40' },
+    seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
+    files: { type: 'string', default: '.' },
+    named: { type: 'boolean', default: false },
+  },
+});
+
+const sources = readdirSync('src', { recursive: true, encoding: 'utf8' })
+  .map((path) => `src/${path.replaceAll('\\', '/')}`)
+  .filter((path) => path.endsWith('.ts') && testsOf(path).length > 0 && new RegExp(options.files).test(path));
+const byFile = sources.map((file) => mutantsOf(file, readFileSync(file, 'utf8'))).filter(({ length }) => length > 0);
+const mutants = options.named ? named() : drawn(byFile, Number(options.sample), Number(options.seed));
+const total = byFile.reduce((sum, { length }) => sum + length, 0);
+console.info(`mutants: ${mutants.length} of ${total} in ${byFile.length} files, seed ${options.seed}`);
+
+const SANDBOX = mkdtempSync(join(tmpdir(), 'mutants-'));
+for (const path of ['src', 'test', 'build', 'models', 'examples', 'assembly', 'package.json', 'tsconfig.json']) {
+  cpSync(path, `${SANDBOX}/${path}`, {
+    recursive: true,
+    filter: (from) => !/node_modules|^build\/(mutants|fuzz|checked)|^test\/golden$/.test(from),
+  });
+}
+symlinkSync(resolve('node_modules'), `${SANDBOX}/node_modules`);
+symlinkSync(resolve('test/golden'), `${SANDBOX}/test/golden`);
+// Without the check that build/ is as new as src/, which is what mutants change.
+writeFileSync(
+  `${SANDBOX}/vitest.config.ts`,
+  "export default { test: { include: ['test/**/*.test.ts'], testTimeout: 600_000, hookTimeout: 600_000, setupFiles: ['test/support/seed.ts'] } };\n",
+);
+
+const outcomes = mutants.map((mutant) => {
+  const source = readFileSync(mutant.file, 'utf8');
+  writeFileSync(`${SANDBOX}/${mutant.file}`, source.slice(0, mutant.start) + mutant.text + source.slice(mutant.end));
+  const vitest = ['node', 'node_modules/vitest/vitest.mjs', 'run', '--bail', '1', ...testsOf(mutant.file)];
+  const { status, signal } = spawnSync('bash', ['-c', `ulimit -t ${SECONDS}; exec "$@"`, 'bash', ...vitest], {
+    cwd: SANDBOX,
+    encoding: 'utf8',
+    env: { ...process.env, FC_SEED: '1', FC_NUM_RUNS: '50' },
+  });
+  writeFileSync(`${SANDBOX}/${mutant.file}`, source);
+  const outcome = status === 0 ? 'survived' : signal ? 'killed (endless)' : 'killed';
+  console.info(`${outcome}: ${placeOf(mutant, source)}`);
+  return { ...mutant, outcome };
+});
+
+const survived = outcomes.filter(({ outcome }) => outcome === 'survived').length;
+rmSync(SANDBOX, { recursive: true, force: true });
+mkdirSync('build/mutants', { recursive: true });
+writeFileSync('build/mutants/sources.json', JSON.stringify(outcomes, null, 1));
+console.info(`mutants: ${outcomes.length - survived} of ${outcomes.length} killed, seed ${options.seed}`);
+if (options.named && survived > 0) process.exitCode = 1;
+
+/** @param {string} file */
+function testsOf(file) {
+  return (TESTS.find(([pattern]) => pattern.test(file))?.[1] ?? []).map((name) => `test/${name}`);
+}
+
+/** @returns {import('./mutants.mjs').Mutant[]} */
+function named() {
+  /** @type {{ file: string, was: string, text: string }[]} */
+  const list = JSON.parse(readFileSync('scripts/namedMutants.json', 'utf8'));
+  return list.map(({ file, was, text }) => {
+    const source = readFileSync(file, 'utf8');
+    const start = source.indexOf(was);
+    if (start < 0 || source.includes(was, start + 1)) throw new Error(`${file} expected to hold once: ${was}`);
+    return { file, start, end: start + was.length, text, kind: 'named' };
+  });
+}
