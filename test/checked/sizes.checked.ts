@@ -102,3 +102,24 @@ it(`images' attention stays in its arrays over ${SHAPES} random shapes`, async (
     { numRuns: SHAPES },
   );
 });
+
+// Windows so large that what scratch has to spare for small ones hides no array that is too long.
+it.each([
+  [64, 8, 8],
+  [40, 12, 4],
+  [8, 9, 11],
+])(
+  'cosine attention of images stays in its arrays with heads of %i and windows of %i × %i',
+  async (headDim, Wh, Ww) => {
+    const args = {
+      qkv: randomTensor([1, 2 * Wh - 1, 2 * Ww - 1, 6 * headDim], next),
+      numHeads: 2,
+      windowSize: [Wh, Ww] as [number, number],
+      shiftSize: [1, 2] as [number, number],
+      relativePositionBias: randomTensor([2, Wh * Ww, Wh * Ww], next),
+      logitScale: randomTensor([2], next),
+    };
+    const dO = await attention.shiftedWindowAttention(args);
+    await attention.shiftedWindowAttentionBackward({ ...args, dO });
+  },
+);
