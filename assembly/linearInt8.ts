@@ -1,11 +1,11 @@
 import { linearInt8Panel1, linearInt8Panel4 } from '../build/assembly/linearTiles';
-import { LINEAR_CHUNK_DIM, LinearInt8Record } from '../build/assembly/records';
+import { INT8_CHUNK_DIM, LinearInt8Record } from '../build/assembly/records';
 import { exactGeluRows } from './gelu';
 import { normalizeRows } from './layerNorm';
 import { quantizeRow, quantizedStride } from './quantizeRow';
 
 /** Bytes of a chunk of a panel as int16. Products of a chunk, 127 · 16383 each at most, sum exactly in int32. */
-const PANEL_BYTES: usize = 16 * LINEAR_CHUNK_DIM;
+const PANEL_BYTES: usize = 16 * INT8_CHUNK_DIM;
 
 /** Bytes of scratch that `linearInt8` needs; f64 cannot overflow. */
 export function linearInt8Scratch(rows: i32, inputs: i32): f64 {
@@ -46,8 +46,8 @@ export function linearInt8(args: LinearInt8Record, scratch: usize): void {
     store<f32>(xScales + ((<usize>i) << 2), quantizeRow(row, inputs, a + <usize>i * aStride));
   }
   const done = <usize>(rows & ~3);
-  for (let first = 0; first < pairs; first += LINEAR_CHUNK_DIM >> 1) {
-    const depth = min(pairs - first, LINEAR_CHUNK_DIM >> 1);
+  for (let first = 0; first < pairs; first += INT8_CHUNK_DIM >> 1) {
+    const depth = min(pairs - first, INT8_CHUNK_DIM >> 1);
     // A chunk's sums wait in Y for those of the next; bias and residual join the first, so that Y may be the residual.
     const addedTo = first == 0 ? residual : o;
     for (let p = firstPanel; p < firstPanel + panels; p++) {

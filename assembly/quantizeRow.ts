@@ -1,9 +1,7 @@
+import { LARGEST_ACTIVATION, SMALLEST_RANGE } from '../build/assembly/records';
 import { ROUNDER } from './exp';
 
-/** Largest magnitude of a quantised activation. */
-const LARGEST: f32 = 16383;
-/** Rows whose largest magnitude is below it are scaled as if it were theirs, so that no scale's inverse overflows. */
-const SMALLEST_RANGE: f32 = 7.888609052210118e-31;
+const LARGEST: f32 = <f32>LARGEST_ACTIVATION;
 const ROUNDER_BITS: i32 = 0x4b400000;
 
 /** Bytes between quantised rows. */
@@ -14,8 +12,8 @@ export function quantizedStride(inputs: i32): usize {
 }
 
 /**
- * `round(x / scale)` of a row as int16, ties to even, scale = max |x| / 16383; returns the scale, NaN where an element
- * is NaN or infinite. Reads and writes up to 7 numbers past the end.
+ * `round(x / scale)` of a row as int16, ties to even, scale = max |x| / LARGEST_ACTIVATION; returns the scale, NaN where
+ * an element is NaN or infinite. Reads and writes up to 7 numbers past the end.
  */
 export function quantizeRow(x: usize, inputs: i32, to: usize): f32 {
   const end = x + ((<usize>(inputs & ~7)) << 2);

@@ -1,3 +1,5 @@
+import { INT8_CONSTANTS } from '../tensor/int8.js';
+
 /**
  * What the kernels and their caller agree on. `scripts/generateRecords.mjs` makes the AssemblyScript side of this file,
  * build/assembly/records.ts: a class for every record and a constant for every number.
@@ -14,6 +16,7 @@ export const CONSTANTS = {
   BIAS_PADDING: 8,
   /** Inputs that the linear kernel takes at a time: their share of a panel, 16 KiB, stays in L1. */
   LINEAR_CHUNK_DIM: 512,
+  ...INT8_CONSTANTS,
   /** Element types. */
   FLOAT32: 0,
   FLOAT16: 1,

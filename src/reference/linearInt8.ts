@@ -1,13 +1,8 @@
 import { checkDims, checkTensor, message } from '../tensor/check.js';
+import { INT8_CONSTANTS } from '../tensor/int8.js';
 import { float32Tensor, type Tensor, type TensorLike, toFloat32 } from '../tensor/tensor.js';
 
-/** Inputs whose products are summed in int32, exactly: 512 · 127 · 16383 < 2³¹. */
-const CHUNK_DIM = 512;
-/** Largest magnitude of a quantised weight and of a quantised activation. */
-const LARGEST_WEIGHT = 127;
-const LARGEST_ACTIVATION = 16383;
-/** Rows whose largest magnitude is below it are scaled as if it were theirs, so that no scale's inverse overflows. */
-const SMALLEST_RANGE = 2 ** -100;
+const { INT8_CHUNK_DIM, LARGEST_WEIGHT, LARGEST_ACTIVATION, SMALLEST_RANGE } = INT8_CONSTANTS;
 /** 1.5 · 2²³: adding it in float32 rounds to an integer, ties to even. */
 const ROUNDER = 12582912;
 
@@ -91,9 +86,9 @@ export function linearInt8(
     for (let o = 0; o < outputs; o++) {
       const scale = fround((a.scales[r] as number) * (weight.scales[o] as number));
       let sum = 0;
-      for (let first = 0; first < inputs; first += CHUNK_DIM) {
+      for (let first = 0; first < inputs; first += INT8_CHUNK_DIM) {
         let products = 0;
-        for (let i = first; i < Math.min(inputs, first + CHUNK_DIM); i++) {
+        for (let i = first; i < Math.min(inputs, first + INT8_CHUNK_DIM); i++) {
           products += (a.data[r * inputs + i] as number) * (weight.data[o * inputs + i] as number);
         }
         let share = fround(fround(products) * scale);
