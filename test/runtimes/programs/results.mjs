@@ -1,6 +1,7 @@
 // What is run in every runtime, from the packed package.
 import { cycles } from './cycles.mjs';
 import { checkImages } from './images.mjs';
+import { int8Digests } from './int8.mjs';
 import { suite } from './suite.mjs';
 
 /**
@@ -15,5 +16,5 @@ export async function results(files, count) {
     () => 'right',
     (error) => String(error),
   );
-  return { engines, images, cycles: await cycles(count) };
+  return { engines, images, int8: await int8Digests(), cycles: await cycles(count) };
 }

@@ -1,6 +1,7 @@
 // Golden cases on every backend that the host has. The same file runs in every runtime, from the packed package.
 import { createWindowAttention } from 'flash-window-attention';
 import { readSafetensors } from 'flash-window-attention/safetensors';
+import { digest } from './digest.mjs';
 
 /** Error allowed beside the golden values, relative to the largest of them. */
 const TOLERANCE = { o: 1e-6, dQ: 1e-5, dK: 1e-5, dV: 1e-5, dBias: 1e-5, dLogitScale: 1e-4 };
@@ -69,10 +70,4 @@ function relativeError(actual, expected) {
     largest = Math.max(largest, Math.abs(expected[i]));
   }
   return error / (largest || 1);
-}
-
-async function digest(arrays) {
-  const bytes = new Uint8Array(await new Blob(arrays.map((array) => array.slice())).arrayBuffer());
-  const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
-  return Array.from(hash.subarray(0, 8), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -22,8 +22,8 @@ export function numbers(length, seed) {
 }
 
 /** By transformers' names. */
-export function stateDict() {
-  const { embed_dim: C, depths, num_heads, patch_size, num_channels, window_size, num_labels } = CONFIG;
+export function stateDict(config = CONFIG) {
+  const { embed_dim: C, depths, num_heads, patch_size, num_channels, window_size, num_labels, mlp_ratio = 4 } = config;
   const tensors = {};
   const add = (name, ...dims) => {
     const length = dims.reduce((product, dim) => product * dim, 1);
@@ -42,8 +42,8 @@ export function stateDict() {
     for (const part of ['query', 'key', 'value']) layer(`${block}.attention.self.${part}`, C, C);
     add(`${block}.attention.self.relative_position_bias_table`, (2 * window_size - 1) ** 2, num_heads[0]);
     layer(`${block}.attention.output.dense`, C, C);
-    layer(`${block}.intermediate.dense`, 4 * C, C);
-    layer(`${block}.output.dense`, C, 4 * C);
+    layer(`${block}.intermediate.dense`, mlp_ratio * C, C);
+    layer(`${block}.output.dense`, C, mlp_ratio * C);
   }
   layer('swin.layernorm', C);
   layer('classifier', num_labels, C);
