@@ -219,6 +219,26 @@ describe('quantize', () => {
     expect(tensors[`${name}_scale`]?.data).toEqual(scales);
   });
 
+  it('corrects biases by the mean activations of images', async () => {
+    const output = join(directory, 'calibrated');
+    const args = [fileURLToPath(FLOAT16_MODEL), CAT, '--square', '--calibrate', CAT, '-o', output, '--json'];
+    const { code, stdout, stderr } = await quantize(...args);
+    expect([code, stderr]).toEqual([0, '']);
+    expect(JSON.parse(stdout).logits.agreement).toBe(1);
+    const read = async (file: string | URL) => readSafetensors(await readFile(file)).tensors;
+    const corrected = await read(join(output, 'model.safetensors'));
+    const plain = await read(new URL('model.safetensors', EMBEDDED_MODEL));
+    const changed = Object.keys(plain).filter((name) => {
+      const [a, b] = [corrected[name], plain[name]] as [TensorLike, TensorLike];
+      return a.type !== b.type || !Buffer.from(toBytes(a)).equals(Buffer.from(toBytes(b)));
+    });
+    // Of 51 layers, the two of patch merging have no bias.
+    expect(changed.length).toBe(49);
+    for (const name of changed) expect([name.endsWith('.bias'), corrected[name]?.type]).toEqual([true, 'float32']);
+    const model = await SwinForImageClassification.fromPretrained(output);
+    await model.dispose();
+  });
+
   it('refuses to overwrite its model, and models of int8', async () => {
     const source = fileURLToPath(EMBEDDED_MODEL);
     const same = await quantize(source, '-o', source);
@@ -227,3 +247,8 @@ describe('quantize', () => {
     expect([again.code, again.stderr]).toEqual([2, expect.stringMatching(/expected weights of floats/)]);
   });
 });
+
+function toBytes({ data }: TensorLike): Uint8Array {
+  const { buffer, byteOffset, byteLength } = data as Float32Array;
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}

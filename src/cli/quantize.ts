@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { createWindowAttention } from '../attention/createWindowAttention.js';
 import { writeSafetensors } from '../safetensors/index.js';
 import { SwinForImageClassification } from '../swin/index.js';
+import { meanInputs } from '../swin/meanInputs.js';
 import { loadPretrained } from '../swin/pretrained.js';
 import { type QuantizedLayer, quantizeStateDict } from '../swin/quantizeStateDict.js';
 import { collected } from '../swin/tensorSource.js';
@@ -17,6 +18,8 @@ import { writeAll } from './writeFile.js';
 export interface QuantizeOptions {
   readonly output: string;
   readonly square?: boolean;
+  /** Images, and directories of them, whose mean activations correct the biases. */
+  readonly calibrate?: readonly string[];
 }
 
 /** How the int8 model's logits differ from the given model's. */
@@ -44,7 +47,7 @@ type Files = Parameters<typeof SwinForImageClassification.fromStateDict>;
 export async function quantize(
   source: string,
   paths: readonly string[],
-  { output, square }: QuantizeOptions,
+  { output, square, calibrate = [] }: QuantizeOptions,
 ): Promise<QuantizeResult> {
   if (resolve(source) === resolve(output) || isSame(source, output))
     throw new UsageError(`${output}: expected another directory than the model's`);
@@ -54,7 +57,10 @@ export async function quantize(
   const tensors = Object.fromEntries(
     Object.entries(await collected(weights)).map(([name, tensor]) => [name, { ...tensor, data: tensor.data.slice() }]),
   );
-  const result = quantizeStateDict(tensors, config);
+  const read = pixelReader({ config, preprocessorConfig: preprocessor, square, maxPixels: undefined });
+  const seen = await Promise.all((await Promise.all(calibrate.map(imagesOf))).flat().map(read));
+  const means = seen.length > 0 ? await meanInputs(tensors, config, seen) : undefined;
+  const result = quantizeStateDict(tensors, config, means);
   if (result.layers.length === 0) throw new UsageError(`${source}: expected weights of floats, got a model of int8`);
   const jsonFile = (name: string, value: object) =>
     [join(output, name), `${JSON.stringify(value, undefined, 2)}\n`] as const;
@@ -63,7 +69,6 @@ export async function quantize(
     ...(preprocessor ? [jsonFile('preprocessor_config.json', preprocessor)] : []),
     [join(output, 'model.safetensors'), writeSafetensors(result.tensors, { format: 'pt' })],
   ]);
-  const read = pixelReader({ config, preprocessorConfig: preprocessor, square, maxPixels: undefined });
   const pixels = await Promise.all(images.map(read));
   const logits =
     pixels.length > 0 && compared(...(await logitsOfBoth([tensors, config], [result.tensors, config], pixels)));

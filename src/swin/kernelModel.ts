@@ -103,7 +103,7 @@ export class KernelModel {
     const arena = this.#plan(call, map);
     const patchDim = packed.patchEmbedding.inputs;
     patchesOf(toFloat32(pixelValues), dims, patchSize, grid, memory.floats(arena.wide, tokensOf(map) * patchDim));
-    await this.#linear(call, { rows: tokensOf(map), layer: packed.patchEmbedding, x: arena.wide, o: arena.narrow });
+    await this.linear(call, { rows: tokensOf(map), layer: packed.patchEmbedding, x: arena.wide, o: arena.narrow });
     await this.#norm(call, tokensOf(map), packed.embeddingNorm, arena.narrow, 0, arena.x);
     this.#addPositions(map, arena.x);
     const hiddenStates = hasHiddenStates ? [this.#read(arena.x, map)] : undefined;
@@ -155,7 +155,7 @@ export class KernelModel {
     const { B, H, W, C } = map;
     const isV2 = this.architecture.version === 2;
     const before = (norm: PackedNorm) => (isV2 ? undefined : norm);
-    await this.#linear(call, { rows, layer: block.qkv, norm: before(block.norm1), x, o: wide });
+    await this.linear(call, { rows, layer: block.qkv, norm: before(block.norm1), x, o: wide });
     const L = window.windowSize[0] * window.windowSize[1];
     const { memory } = this.core;
     const positions = memory.floats(block.relativePositionBias, numHeads * L * L);
@@ -171,14 +171,14 @@ export class KernelModel {
     const out = float32Tensor([B, H, W, C], memory.floats(narrow, rows * C));
     await this.attend(call, args, checkTensor('out', out));
     if (isV2) {
-      await this.#linear(call, { rows, layer: block.projection, x: narrow, o: wide });
+      await this.linear(call, { rows, layer: block.projection, x: narrow, o: wide });
       await this.#norm(call, rows, block.norm1, wide, x, x);
-    } else await this.#linear(call, { rows, layer: block.projection, x: narrow, o: x, residual: x });
-    await this.#linear(call, { rows, layer: block.fc1, norm: before(block.norm2), isGelu: true, x, o: wide });
+    } else await this.linear(call, { rows, layer: block.projection, x: narrow, o: x, residual: x });
+    await this.linear(call, { rows, layer: block.fc1, norm: before(block.norm2), isGelu: true, x, o: wide });
     if (isV2) {
-      await this.#linear(call, { rows, layer: block.fc2, x: wide, o: narrow });
+      await this.linear(call, { rows, layer: block.fc2, x: wide, o: narrow });
       await this.#norm(call, rows, block.norm2, narrow, x, x);
-    } else await this.#linear(call, { rows, layer: block.fc2, x: wide, o: x, residual: x });
+    } else await this.linear(call, { rows, layer: block.fc2, x: wide, o: x, residual: x });
   }
 
   async #merge(
@@ -192,9 +192,9 @@ export class KernelModel {
     const rows = tokensOf(merged);
     const { B, H, W, C } = map;
     mergePatches(memory.floats(x, tokensOf(map) * C), [B, H, W, C], memory.floats(wide, rows * 4 * C));
-    if (this.architecture.version === 1) await this.#linear(call, { rows, layer: reduction, norm, x: wide, o: x });
+    if (this.architecture.version === 1) await this.linear(call, { rows, layer: reduction, norm, x: wide, o: x });
     else {
-      await this.#linear(call, { rows, layer: reduction, x: wide, o: narrow });
+      await this.linear(call, { rows, layer: reduction, x: wide, o: narrow });
       await this.#norm(call, rows, norm, narrow, 0, x);
     }
     return merged;
@@ -244,7 +244,7 @@ export class KernelModel {
     const poolerOutput = float32Tensor([B, C], pooled.slice());
     if (!classifier) return { lastHiddenState: this.#read(last, map), poolerOutput };
     const { at } = call.work({ logits: 4 * B * classifier.outputs });
-    await this.#linear(call, { rows: B, layer: classifier, x: wide, o: at.logits });
+    await this.linear(call, { rows: B, layer: classifier, x: wide, o: at.logits });
     const logits = memory.floats(at.logits, B * classifier.outputs).slice();
     return { logits: float32Tensor([B, classifier.outputs], logits), poolerOutput };
   }
@@ -258,7 +258,8 @@ export class KernelModel {
     return call.step(prepare);
   }
 
-  #linear(call: KernelCall, step: LinearStep): Promise<void> {
+  /** Of every layer in turn, from the patch embedding to the classifier; its inputs are computed. */
+  protected linear(call: KernelCall, step: LinearStep): Promise<void> {
     return this.step(call, () => linearJob(call, this.kernels, step));
   }
 

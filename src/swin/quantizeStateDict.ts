@@ -1,4 +1,4 @@
-import { isArray, type TensorLike, toFloat32 } from '../tensor/tensor.js';
+import { float32Tensor, isArray, type TensorLike, toFloat32 } from '../tensor/tensor.js';
 import { checkConfig, type SwinConfig } from './config.js';
 import { floats, quantized } from './linearWeight.js';
 import { namesOf } from './names.js';
@@ -23,13 +23,15 @@ export interface QuantizedStateDict<C> {
 
 /**
  * Rounds the matrices of a Swin's linear layers to int8, one scale an output, and leaves all else as it is. Of matrices
- * that are int8 already, so are they left.
+ * that are int8 already, so are they left. Given the mean inputs of layers (`meanInputs`), it adds to their biases what
+ * rounding takes from their mean outputs: `(W − Ŵ) E[x]`. Source of that: Nagel et al. 2019, section 4.2.
  * Source: compressed-tensors, format `int-quantized`: int8 `….weight` and float32 `….weight_scale` `[out, 1]`.
  * @throws RangeError naming a tensor that is missing, extra or misshapen, or has numbers that are not finite.
  */
 export function quantizeStateDict<C extends SwinConfig | TimmConfig>(
   tensors: Readonly<Record<string, TensorLike>>,
   config: C,
+  means: ReadonlyMap<string, Float64Array> = new Map(),
 ): QuantizedStateDict<C> {
   const dict = new StateDict(tensors);
   const { classifier } = namesOf(dict);
@@ -42,7 +44,12 @@ export function quantizeStateDict<C extends SwinConfig | TimmConfig>(
     const own = quantized(weight);
     rounded[name] = { data: own.data, dims: own.dims, type: 'int8' };
     rounded[`${name}_scale`] = { data: own.scales, dims: [own.dims[0], 1], type: 'float32' };
-    layers.push({ name, dims: weight.dims, error: relativeError(weight, floats(own)) });
+    const values = floats(own);
+    layers.push({ name, dims: weight.dims, error: relativeError(weight, values) });
+    const biasName = name.replace(/weight$/, 'bias');
+    const bias = tensors[biasName];
+    const mean = means.get(name);
+    if (mean && bias) rounded[biasName] = correctedBias(bias, weight, values, mean);
   }
   const isLinear = (name: string) => name.endsWith('.weight') && tensors[name]?.dims.length === 2;
   const ignore = Object.keys(tensors)
@@ -60,6 +67,21 @@ function quantizationConfig(ignore: readonly string[]): object {
     config_groups: { group_0: { targets: ['Linear'], weights } },
     ignore,
   };
+}
+
+/** `bias + (weight − rounded) mean`. */
+function correctedBias(bias: TensorLike, weight: TensorLike, rounded: TensorLike, mean: Float64Array): TensorLike {
+  const [truth, values] = [toFloat32(weight), toFloat32(rounded)];
+  const data = toFloat32(bias).slice();
+  data.forEach((own, o) => {
+    let lost = 0;
+    mean.forEach((x, i) => {
+      const at = o * mean.length + i;
+      lost += ((truth[at] as number) - (values[at] as number)) * x;
+    });
+    data[o] = own + lost;
+  });
+  return float32Tensor(bias.dims, data);
 }
 
 function relativeError(weight: TensorLike, rounded: TensorLike): number {

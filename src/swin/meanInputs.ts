@@ -1,0 +1,94 @@
+import { createWindowAttention } from '../attention/createWindowAttention.js';
+import { coreOf } from '../attention/engine.js';
+import type { KernelCall, KernelCore } from '../kernel/core.js';
+import { layerNorm } from '../reference/layerNorm.js';
+import { checkTensor } from '../tensor/check.js';
+import { float32Tensor, type TensorLike } from '../tensor/tensor.js';
+import { checkConfig, type SwinConfig } from './config.js';
+import { KernelModel } from './kernelModel.js';
+import type { LinearStep } from './linearJob.js';
+import { namesOf } from './names.js';
+import { StateDict } from './stateDict.js';
+import type { TimmConfig } from './timmConfig.js';
+import { readWeights } from './weights.js';
+
+/** Sums over the rows that a linear layer has met. */
+interface SeenInputs {
+  readonly outputs: number;
+  readonly sums: Float64Array;
+  rows: number;
+}
+
+/** A model that adds up the inputs of its linear layers, behind their norms. */
+class ObservedModel extends KernelModel {
+  /** In the order of a forward pass; the first is the patch embedding. */
+  readonly seen: SeenInputs[] = [];
+  #next = 0;
+
+  /** Begins a forward pass. */
+  rewind(): void {
+    this.#next = 0;
+  }
+
+  protected override linear(call: KernelCall, step: LinearStep): Promise<void> {
+    const { inputs, outputs } = step.layer;
+    const index = this.#next++;
+    this.seen[index] ??= { outputs, sums: new Float64Array(inputs), rows: 0 };
+    const own = this.seen[index];
+    own.rows += step.rows;
+    this.#inputsOf(step).forEach((x, i) => {
+      own.sums[i % inputs] = (own.sums[i % inputs] as number) + x;
+    });
+    return super.linear(call, step);
+  }
+
+  #inputsOf({ rows, layer: { inputs }, x, norm }: LinearStep): Float32Array | Float64Array {
+    const { memory } = this.core;
+    const data = memory.floats(x, rows * inputs);
+    if (!norm) return data;
+    const vector = (pointer: number) => float32Tensor([inputs], memory.floats(pointer, inputs));
+    return layerNorm(float32Tensor([rows, inputs], data), vector(norm.weight), vector(norm.bias), norm.eps).data;
+  }
+}
+
+/**
+ * The mean input `[in]` of every linear layer of a Swin over `images`, each `[B, channels, H, W]`, by the names of the
+ * layers' matrices.
+ * Rejects with RangeError for tensors that the config does not fit, with what `createWindowAttention` rejects with where
+ * there is no WebAssembly.
+ */
+export async function meanInputs(
+  tensors: Readonly<Record<string, TensorLike>>,
+  config: SwinConfig | TimmConfig,
+  images: readonly TensorLike[],
+): Promise<ReadonlyMap<string, Float64Array>> {
+  const architecture = checkConfig(config);
+  const dict = new StateDict(tensors);
+  const { classifier } = namesOf(dict);
+  const weights = readWeights(dict, architecture, dict.has(`${classifier}.weight`) ? 'classifier' : 'model');
+  const isHead = (name: string) => name === `${classifier}.weight`;
+  const names = [...dict.matrices.filter((name) => !isHead(name)), ...dict.matrices.filter(isHead)];
+  const rowsOf = new Map(names.map((name) => [name, tensors[name]?.dims[0] as number]));
+  const attention = await createWindowAttention({ backend: 'wasm' });
+  const means = new Map<string, Float64Array>();
+  try {
+    const core = coreOf(attention) as KernelCore;
+    const model = (await ObservedModel.create(core, architecture, weights, 'float32')) as ObservedModel;
+    for (const image of images) {
+      model.rewind();
+      await model.forward(checkTensor('images', image), false);
+    }
+    for (const { outputs, sums, rows } of model.seen.slice(1)) {
+      const mean = sums.map((sum) => sum / rows);
+      // A layer of q, k and v is stacked from one matrix or three.
+      for (let left = outputs; left > 0; ) {
+        const name = names.shift() as string;
+        means.set(name, mean);
+        left -= rowsOf.get(name) as number;
+      }
+    }
+  } finally {
+    await attention.dispose();
+  }
+  return means;
+}
