@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { decodeImage } from 'flash-window-attention/image';
-import { meanInputs, quantizeStateDict } from 'flash-window-attention/internals';
+import { layerInputs, quantizeStateDict } from 'flash-window-attention/internals';
 import { readSafetensors } from 'flash-window-attention/safetensors';
 import { SwinForImageClassification } from 'flash-window-attention/swin';
 import { type BenchConfig, normalNumbers, randomSwin, type Weight } from './randomSwin.js';
@@ -8,7 +8,7 @@ import { MODELS } from './swinModel.js';
 import { forwardThrough, stretchOf, trainedLike } from './trainedLikeSwin.js';
 
 // npm run accuracy:int8: what int8 costs a Swin-T of random weights whose matrices stretch their inputs as those of the
-// trained classifier of the tests do, rounded to nearest and with biases corrected by the mean activations of other images.
+// trained classifier of the tests do, rounded to nearest, and by what layers meet in other images.
 
 const IMAGES = 8;
 /** Images of the calibration. */
@@ -31,9 +31,9 @@ async function report(name: string, weights: Record<string, Weight>): Promise<vo
   const others = Array.from({ length: CALIBRATION }, (_, i) => waves(config.image_size, 500 + i));
   console.log(`Swin-T, ${name}, stretches ${describe(stretches(config, weights, images[0] as Weight))}`);
   const float = await logitsOf(weights, config, images);
-  const plain = quantizeStateDict(weights, config);
-  const corrected = quantizeStateDict(weights, config, await meanInputs(weights, config, others));
-  for (const [how, own] of Object.entries({ plain, corrected })) {
+  const nearest = quantizeStateDict(weights, config);
+  const calibrated = quantizeStateDict(weights, config, await layerInputs(weights, config, others));
+  for (const [how, own] of Object.entries({ nearest, calibrated })) {
     const errors = errorsOf(float, await logitsOf(own.tensors, own.config, images));
     console.log(`${how}: rms error of the logits: ${errors}`);
   }

@@ -68,7 +68,7 @@ program
   .argument('<model>', "a directory in Hugging Face's layout, or the URL of one")
   .argument('[image...]', 'images, and directories of them, whose logits are compared')
   .requiredOption('-o, --output <directory>', 'where the model goes')
-  .option('--calibrate <path>', 'images, or a directory, whose mean activations correct biases', repeated)
+  .option('--calibrate <path>', 'images, or a directory, whose activations the rounding follows', repeated)
   .option('--square', 'take the centre square of each image')
   .addOption(json())
   .action(async (source, images, options) => print(await quantize(source, images, options), formatQuantized, options));

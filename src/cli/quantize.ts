@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { createWindowAttention } from '../attention/createWindowAttention.js';
 import { writeSafetensors } from '../safetensors/index.js';
 import { SwinForImageClassification } from '../swin/index.js';
-import { meanInputs } from '../swin/meanInputs.js';
+import { layerInputs } from '../swin/layerInputs.js';
 import { loadPretrained } from '../swin/pretrained.js';
 import { type QuantizedLayer, quantizeStateDict } from '../swin/quantizeStateDict.js';
 import { collected } from '../swin/tensorSource.js';
@@ -18,7 +18,7 @@ import { writeAll } from './writeFile.js';
 export interface QuantizeOptions {
   readonly output: string;
   readonly square?: boolean;
-  /** Images, and directories of them, whose mean activations correct the biases. */
+  /** Images, and directories of them, whose activations the rounding follows. */
   readonly calibrate?: readonly string[];
 }
 
@@ -59,8 +59,8 @@ export async function quantize(
   );
   const read = pixelReader({ config, preprocessorConfig: preprocessor, square, maxPixels: undefined });
   const seen = await Promise.all((await Promise.all(calibrate.map(imagesOf))).flat().map(read));
-  const means = seen.length > 0 ? await meanInputs(tensors, config, seen) : undefined;
-  const result = quantizeStateDict(tensors, config, means);
+  const inputs = seen.length > 0 ? await layerInputs(tensors, config, seen) : undefined;
+  const result = quantizeStateDict(tensors, config, inputs);
   if (result.layers.length === 0) throw new UsageError(`${source}: expected weights of floats, got a model of int8`);
   const jsonFile = (name: string, value: object) =>
     [join(output, name), `${JSON.stringify(value, undefined, 2)}\n`] as const;

@@ -1,7 +1,9 @@
 import { float32Tensor, isArray, type TensorLike, toFloat32 } from '../tensor/tensor.js';
 import { checkConfig, type SwinConfig } from './config.js';
+import type { LayerInputs } from './layerInputs.js';
 import { floats, quantized } from './linearWeight.js';
 import { namesOf } from './names.js';
+import { roundSequentially } from './sequentialRounding.js';
 import { StateDict } from './stateDict.js';
 import type { TimmConfig } from './timmConfig.js';
 import { readWeights } from './weights.js';
@@ -23,15 +25,16 @@ export interface QuantizedStateDict<C> {
 
 /**
  * Rounds the matrices of a Swin's linear layers to int8, one scale an output, and leaves all else as it is. Of matrices
- * that are int8 already, so are they left. Given the mean inputs of layers (`meanInputs`), it adds to their biases what
- * rounding takes from their mean outputs: `(W − Ŵ) E[x]`. Source of that: Nagel et al. 2019, section 4.2.
+ * that are int8 already, so are they left. Given what layers meet in images (`layerInputs`), it rounds so that their outputs
+ * err least there (`roundSequentially`), and adds to their biases what rounding takes from their mean outputs, `(W − Ŵ) E[x]`
+ * (Nagel et al. 2019, section 4.2).
  * Source: compressed-tensors, format `int-quantized`: int8 `….weight` and float32 `….weight_scale` `[out, 1]`.
  * @throws RangeError naming a tensor that is missing, extra or misshapen, or has numbers that are not finite.
  */
 export function quantizeStateDict<C extends SwinConfig | TimmConfig>(
   tensors: Readonly<Record<string, TensorLike>>,
   config: C,
-  means: ReadonlyMap<string, Float64Array> = new Map(),
+  inputs: ReadonlyMap<string, LayerInputs> = new Map(),
 ): QuantizedStateDict<C> {
   const dict = new StateDict(tensors);
   const { classifier } = namesOf(dict);
@@ -41,15 +44,16 @@ export function quantizeStateDict<C extends SwinConfig | TimmConfig>(
   for (const name of dict.matrices) {
     const weight = tensors[name] as TensorLike;
     if (isArray(weight.data, 'Int8Array')) continue;
-    const own = quantized(weight);
+    const met = inputs.get(name);
+    const nearest = quantized(weight);
+    const own = met ? roundSequentially(toFloat32(weight), nearest, met.moments.factor()) : nearest;
     rounded[name] = { data: own.data, dims: own.dims, type: 'int8' };
     rounded[`${name}_scale`] = { data: own.scales, dims: [own.dims[0], 1], type: 'float32' };
     const values = floats(own);
     layers.push({ name, dims: weight.dims, error: relativeError(weight, values) });
     const biasName = name.replace(/weight$/, 'bias');
     const bias = tensors[biasName];
-    const mean = means.get(name);
-    if (mean && bias) rounded[biasName] = correctedBias(bias, weight, values, mean);
+    if (met && bias) rounded[biasName] = correctedBias(bias, weight, values, met.mean);
   }
   const isLinear = (name: string) => name.endsWith('.weight') && tensors[name]?.dims.length === 2;
   const ignore = Object.keys(tensors)

@@ -8,14 +8,27 @@ import { checkConfig, type SwinConfig } from './config.js';
 import { KernelModel } from './kernelModel.js';
 import type { LinearStep } from './linearJob.js';
 import { namesOf } from './names.js';
+import { Moments } from './sequentialRounding.js';
 import { StateDict } from './stateDict.js';
 import type { TimmConfig } from './timmConfig.js';
 import { readWeights } from './weights.js';
+
+/** Rows of an image whose moments are taken, evenly spaced. */
+const SAMPLED_ROWS = 400;
+
+/** What a linear layer meets. */
+export interface LayerInputs {
+  /** `[in]` */
+  readonly mean: Float64Array;
+  /** `Σ x xᵀ` over some of the inputs. */
+  readonly moments: Moments;
+}
 
 /** Sums over the rows that a linear layer has met. */
 interface SeenInputs {
   readonly outputs: number;
   readonly sums: Float64Array;
+  readonly moments: Moments;
   rows: number;
 }
 
@@ -33,12 +46,18 @@ class ObservedModel extends KernelModel {
   protected override linear(call: KernelCall, step: LinearStep): Promise<void> {
     const { inputs, outputs } = step.layer;
     const index = this.#next++;
-    this.seen[index] ??= { outputs, sums: new Float64Array(inputs), rows: 0 };
+    this.seen[index] ??= { outputs, sums: new Float64Array(inputs), moments: new Moments(inputs), rows: 0 };
     const own = this.seen[index];
     own.rows += step.rows;
-    this.#inputsOf(step).forEach((x, i) => {
+    const values = this.#inputsOf(step);
+    values.forEach((x, i) => {
       own.sums[i % inputs] = (own.sums[i % inputs] as number) + x;
     });
+    const stride = Math.ceil(step.rows / SAMPLED_ROWS);
+    // The patch embedding, the first, stays as it is.
+    for (let row = 0; index > 0 && row < step.rows; row += stride) {
+      own.moments.add(values.subarray(row * inputs, (row + 1) * inputs));
+    }
     return super.linear(call, step);
   }
 
@@ -52,25 +71,24 @@ class ObservedModel extends KernelModel {
 }
 
 /**
- * The mean input `[in]` of every linear layer of a Swin over `images`, each `[B, channels, H, W]`, by the names of the
- * layers' matrices.
+ * What every linear layer of a Swin meets in `images`, each `[B, channels, H, W]`, by the names of the layers' matrices.
  * Rejects with RangeError for tensors that the config does not fit, with what `createWindowAttention` rejects with where
  * there is no WebAssembly.
  */
-export async function meanInputs(
+export async function layerInputs(
   tensors: Readonly<Record<string, TensorLike>>,
   config: SwinConfig | TimmConfig,
   images: readonly TensorLike[],
-): Promise<ReadonlyMap<string, Float64Array>> {
+): Promise<ReadonlyMap<string, LayerInputs>> {
   const architecture = checkConfig(config);
   const dict = new StateDict(tensors);
-  const { classifier } = namesOf(dict);
+  const { classifier, convention } = namesOf(dict);
   const weights = readWeights(dict, architecture, dict.has(`${classifier}.weight`) ? 'classifier' : 'model');
   const isHead = (name: string) => name === `${classifier}.weight`;
   const names = [...dict.matrices.filter((name) => !isHead(name)), ...dict.matrices.filter(isHead)];
   const rowsOf = new Map(names.map((name) => [name, tensors[name]?.dims[0] as number]));
   const attention = await createWindowAttention({ backend: 'wasm' });
-  const means = new Map<string, Float64Array>();
+  const all = new Map<string, LayerInputs>();
   try {
     const core = coreOf(attention) as KernelCore;
     const model = (await ObservedModel.create(core, architecture, weights, 'float32')) as ObservedModel;
@@ -78,17 +96,19 @@ export async function meanInputs(
       model.rewind();
       await model.forward(checkTensor('images', image), false);
     }
-    for (const { outputs, sums, rows } of model.seen.slice(1)) {
+    for (const { outputs, sums, moments, rows } of model.seen.slice(1)) {
       const mean = sums.map((sum) => sum / rows);
       // A layer of q, k and v is stacked from one matrix or three.
       for (let left = outputs; left > 0; ) {
         const name = names.shift() as string;
-        means.set(name, mean);
+        // Its files keep these columns in another order.
+        const isReordered = convention === 'openmmlab' && name.endsWith('reduction.weight');
+        if (!isReordered) all.set(name, { mean, moments });
         left -= rowsOf.get(name) as number;
       }
     }
   } finally {
     await attention.dispose();
   }
-  return means;
+  return all;
 }
