@@ -1,4 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { link, mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -266,6 +267,14 @@ describe('a file that is written', () => {
     expect(await readdir(path(signal))).toEqual(['x.npz']);
     expect(await readFile(path(`${signal}/x.npz`), 'utf8')).toBe('old');
   });
+});
+
+it.runIf(existsSync('/proc/self'))('refuses a directory that the file system has no place for', async () => {
+  const { code, stderr } = await cli('quantize', MODEL, '-o', '/proc/none/model');
+  expect([code, stderr]).toEqual([
+    2,
+    expect.stringMatching(/^flash-window-attention: [^\n]*\/proc\/none\/model cannot be made: ENOENT[^\n]*\n$/),
+  ]);
 });
 
 describe('stdout', () => {

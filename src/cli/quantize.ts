@@ -1,9 +1,10 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { createWindowAttention } from '../attention/createWindowAttention.js';
 import { writeSafetensors } from '../safetensors/index.js';
 import { SwinForImageClassification } from '../swin/index.js';
 import { layerInputs } from '../swin/layerInputs.js';
+import { makeDirectory } from '../swin/makeDirectory.js';
 import { loadPretrained } from '../swin/pretrained.js';
 import { type QuantizedLayer, quantizeStateDict } from '../swin/quantizeStateDict.js';
 import { collected } from '../swin/tensorSource.js';
@@ -82,7 +83,7 @@ export async function quantize(
 
 /** Writes all files or none; a directory that was made for them goes with them. */
 async function writeDirectory(output: string, files: Parameters<typeof writeAll>[0]): Promise<void> {
-  const made = await mkdir(output, { recursive: true }).catch((cause) => {
+  const made = await makeDirectory(output).catch((cause) => {
     throw new UsageError(`${output} cannot be made: ${(cause as Error).message.split(', ')[0]}`, { cause });
   });
   try {

@@ -1,5 +1,6 @@
 import { type ByteSource, fileSource, streamSource } from '../safetensors/byteSource.js';
 import { nodeBuiltin } from '../tensor/host.js';
+import { makeDirectory } from './makeDirectory.js';
 
 /** Keeps what was downloaded, and which files were not there. */
 export interface FileCache {
@@ -26,7 +27,7 @@ export function webCache(cache: Cache): FileCache {
 /** A directory, made where it is missing. A file's name is the hash of its URL; an empty one was not there. */
 export function directoryCache(directory: string): FileCache {
   const { createWriteStream } = process.getBuiltinModule('node:fs');
-  const { mkdir, open, rename, rm, writeFile } = process.getBuiltinModule('node:fs/promises');
+  const { open, rename, rm, writeFile } = process.getBuiltinModule('node:fs/promises');
   const { join } = process.getBuiltinModule('node:path');
   const { Writable } = process.getBuiltinModule('node:stream');
   const { createHash, randomUUID } = process.getBuiltinModule('node:crypto');
@@ -42,7 +43,7 @@ export function directoryCache(directory: string): FileCache {
       return fileSource(handle);
     },
     async store(url, file) {
-      await mkdir(directory, { recursive: true });
+      await makeDirectory(directory);
       // Under its name once it is whole, so that no other process reads a part.
       const partial = `${pathOf(url)}.${randomUUID()}`;
       try {
