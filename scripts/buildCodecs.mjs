@@ -31,10 +31,38 @@ for (const codec of CODECS) {
   const body = `'use strict';\n${code}\nreturn codec;`;
   writeFileSync(`${OUT}/${codec.name}.js`, `export default function (${GLOBALS.join(', ')}) {\n${body}\n}\n`);
 }
-writeFileSync(`${OUT}/cmykJpeg.js`, await bundle('node_modules/jpeg-js/lib/decoder.js', 'esm'));
+writeFileSync(`${OUT}/cmykJpeg.js`, await bundleJpegPlanes('node_modules/jpeg-js/lib/decoder.js'));
 writeEntries();
 const notices = LICENSES.map((path) => `# ${path}\n\n${readFileSync(`node_modules/${path}`, 'utf8').trim()}\n`);
 writeFileSync(`${OUT}/LICENSES.md`, notices.join('\n'));
+
+/**
+ * jpeg-js's decoder up to the planes of an image's components: it repeats samples where chroma is subsampled.
+ * @param {string} path
+ */
+async function bundleJpegPlanes(path) {
+  const exported = 'module.exports = decode;';
+  const source = readFileSync(path, 'utf8');
+  if (!source.includes(exported)) throw new Error(`${path} expected ${exported}`);
+  const planes = `module.exports = (bytes, opts) => {
+    const decoder = new JpegImage();
+    decoder.opts = opts;
+    JpegImage.resetMaxMemoryUsage(opts.maxMemoryUsageInMB * 1024 * 1024);
+    decoder.parse(bytes);
+    return decoder;
+  };`;
+  const stdin = { contents: source.replace(exported, planes), resolveDir: '.' };
+  const { outputFiles } = await build({
+    stdin,
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    target: 'es2022',
+    write: false,
+    logLevel: 'error',
+  });
+  return /** @type {string} */ (outputFiles[0]?.text);
+}
 
 /**
  * @param {string} entry
@@ -89,17 +117,23 @@ export interface PackagedCodec {
 export declare const codecs: Readonly<Record<${CODECS.map(({ name }) => `'${name}'`).join(' | ')}, PackagedCodec>>;
 
 export interface CmykOptions {
-  readonly useTArray: true;
   readonly maxResolutionInMP: number;
   readonly maxMemoryUsageInMB: number;
   readonly tolerantDecoding: boolean;
 }
-export declare function cmykJpeg(): Promise<
-  (
-    bytes: Uint8Array,
-    options: CmykOptions,
-  ) => { readonly data: Uint8Array; readonly width: number; readonly height: number }
->;
+/** A component's samples by lines, padded to whole blocks; its sizes relative to the image's. */
+export interface JpegComponent {
+  readonly lines: readonly Uint8Array[];
+  readonly scaleX: number;
+  readonly scaleY: number;
+}
+export interface JpegPlanes {
+  readonly width: number;
+  readonly height: number;
+  readonly components: readonly JpegComponent[];
+  readonly adobe?: { readonly transformCode: number } | null;
+}
+export declare function cmykJpeg(): Promise<(bytes: Uint8Array, options: CmykOptions) => JpegPlanes>;
 `,
   );
 }

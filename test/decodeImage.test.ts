@@ -1,10 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { deflateSync } from 'node:zlib';
+import { deflateSync, inflateSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeImage } from '../src/image/index.js';
 import { readSafetensors } from '../src/safetensors/index.js';
 import type { Tensor } from '../src/tensor/tensor.js';
+import { CMYK_JPEGS } from './support/cmykJpegs.js';
 import { chunk, png } from './support/png.js';
 
 const FILES = new URL('golden/images/files/', import.meta.url);
@@ -23,6 +24,16 @@ describe('decodeImage', () => {
     );
     // jpeg-js, which CMYK takes, rounds its cosine transform otherwise than libjpeg.
     expect(Math.max(...errors)).toBeLessThanOrEqual(name === 'jpeg-cmyk.jpg' ? 1 : 0);
+  });
+
+  it.each(Object.entries(CMYK_JPEGS))('decodes CMYK of %s as Pillow does', async (_, { file: text, rgb }) => {
+    const { data } = await decodeImage(Uint8Array.from(Buffer.from(text, 'base64')));
+    const errors = [...inflateSync(Buffer.from(rgb, 'base64'))].map((value, i) => {
+      return Math.abs(value - (data[4 * Math.floor(i / 3) + (i % 3)] as number));
+    });
+    expect(errors.length).toBe(3 * 21 * 21);
+    expect(errors.reduce((sum, error) => sum + error, 0) / errors.length).toBeLessThanOrEqual(0.25);
+    expect(Math.max(...errors)).toBeLessThanOrEqual(4);
   });
 
   it('takes an ArrayBuffer, and a view with bytes around it', async () => {

@@ -1,5 +1,6 @@
 import { cmykJpeg } from '#codecs';
 import { checkInteger, checkObject, describe, message } from '../tensor/check.js';
+import { cmykPixels } from './cmykPixels.js';
 import { type CodecName, Codecs } from './codecs.js';
 import { damaged } from './damaged.js';
 import type { ImageHeader } from './header.js';
@@ -72,13 +73,12 @@ function decoding(name: CodecName, format: string, bytes: Uint8Array): Opened['d
 async function decodeCmyk(bytes: Uint8Array, { width, height }: ImageHeader): Promise<RgbaImage> {
   const decode = await cmykJpeg();
   return intact('JPEG', () => {
-    const { data, ...size } = decode(bytes, {
-      useTArray: true,
+    const planes = decode(bytes, {
       tolerantDecoding: false,
       maxResolutionInMP: Math.ceil((width * height) / MEGA),
       maxMemoryUsageInMB: Math.ceil((CMYK_BYTES * width * height) / MEGA) + CMYK_BYTES,
     });
-    return { data: new Uint8ClampedArray(data.buffer as ArrayBuffer, data.byteOffset, data.length), ...size };
+    return cmykPixels(planes);
   });
 }
 
