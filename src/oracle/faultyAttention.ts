@@ -369,7 +369,8 @@ function products(
   low?: Accumulation,
 ): Float64Array {
   const out = new Float64Array(rows.length * L);
-  const own = rows.length * D === X.length ? X : pick(X, rows, D);
+  // Rows may be all, and in another order.
+  const own = pick(X, rows, D);
   if (!low) {
     exactProducts(own, Y, rows.length, L, D, out, 'B');
     return out;
