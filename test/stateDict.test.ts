@@ -11,7 +11,7 @@ const matrix = (own: unknown) => new StateDict({ w: own as TensorLike, w_scale: 
 
 describe('the state dict', () => {
   it('takes an int8 matrix of the dims that the config implies, with its scales', () => {
-    const taken = matrix({ data, dims: [2, 3] }).takeMatrix('w', [2, 3]);
+    const taken = matrix({ data, dims: [2, 3] }).takeMatrix('w', [2, 3]).value;
     expect(taken).toEqual({ data, dims: [2, 3], scales: scales.data, type: 'int8' });
   });
 
