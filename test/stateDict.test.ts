@@ -1,5 +1,6 @@
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
+import { SwinForImageClassification } from '../src/swin/index.js';
 import { quantizeStateDict } from '../src/swin/quantizeStateDict.js';
 import { StateDict } from '../src/swin/stateDict.js';
 import type { TensorLike } from '../src/tensor/tensor.js';
@@ -57,6 +58,12 @@ describe('the state dict', () => {
       expect(() => matrix(own).take('w', [2, 3])).toThrow(/"w(\.dims|\.data)?" expected/);
     },
   );
+
+  it('has no tensors where it is given a Map, and waits for none', async () => {
+    const { tensors, config } = smallSwin();
+    const map = new Map(Object.entries(tensors)) as never;
+    await expect(SwinForImageClassification.fromStateDict(map, config)).rejects.toThrow(/expected: a Swin by the names .* got none$/);
+  });
 
   it('refuses strange dims of every matrix of a model', () => {
     const { tensors, config } = smallSwin();

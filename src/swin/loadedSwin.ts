@@ -64,7 +64,7 @@ export class LoadedSwin {
     request: HeadRequest,
     options: SwinOptions,
   ): Promise<LoadedSwin> {
-    return LoadedSwin.create(new StateDict(source.entries), config, request, options, source);
+    return LoadedSwin.create(StateDict.awaiting(source.entries), config, request, options, source);
   }
 
   /**

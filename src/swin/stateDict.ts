@@ -25,12 +25,17 @@ export class StateDict {
   /** What was taken and has not come yet. */
   readonly #awaited = new Map<string, Arrival<TensorLike>>();
 
-  /** Of tensors that are there, or of descriptions of those that `bring` is to be given. */
-  constructor(tensors: Readonly<Record<string, TensorLike>> | ReadonlyMap<string, TensorDescription>) {
-    if (tensors instanceof Map) this.#entries = tensors;
-    else this.#tensors = checkObject('tensors', tensors) as Readonly<Record<string, TensorLike>>;
+  /** Of tensors that are there; given `entries`, of what these describe and `bring` is to be given. */
+  constructor(tensors: Readonly<Record<string, TensorLike>>, entries?: ReadonlyMap<string, TensorDescription>) {
+    this.#entries = entries;
+    this.#tensors = entries ? undefined : (checkObject('tensors', tensors) as Readonly<Record<string, TensorLike>>);
     this.names = this.#entries ? [...this.#entries.keys()] : Object.keys(tensors);
     this.#left = new Set(this.names);
+  }
+
+  /** Of tensors that come. */
+  static awaiting(entries: ReadonlyMap<string, TensorDescription>): StateDict {
+    return new StateDict({}, entries);
   }
 
   has(name: string): boolean {
