@@ -4,6 +4,7 @@ import { checkCase } from '../oracle/checkCase.js';
 import { makeVectors } from '../oracle/vectors.js';
 import type { Tensor, TensorLike } from '../tensor/tensor.js';
 import { parseShape } from './shape.js';
+import { counted } from './text.js';
 
 const ROUNDS = 9;
 /** Milliseconds that an engine runs in each round, and before the first for the compiler to settle. */
@@ -112,7 +113,7 @@ function windowsOf({ data, dims }: Tensor<Float32Array>, windows: readonly numbe
 }
 
 function nameOf({ backend, simd, threads }: Pick<WindowAttention, 'backend' | 'simd' | 'threads'>): string {
-  return `${backend}, ${simd}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
+  return `${backend}, ${simd}, ${counted(threads, 'thread')}`;
 }
 
 export function formatBench({ shape, engines }: BenchResult): string {

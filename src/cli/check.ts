@@ -3,6 +3,7 @@ import { allowedBy, type CaseReport, reportOf, type CheckOptions as Tolerances }
 import { errorMap } from '../oracle/errorMap.js';
 import type { Hypothesis } from '../oracle/hypothesis.js';
 import type { Precision } from '../oracle/precision.js';
+import type { Products } from '../oracle/products.js';
 import { shiftedWindowAttention } from '../reference/shiftedWindowAttention.js';
 import { windowAttention } from '../reference/windowAttention.js';
 import {
@@ -23,6 +24,7 @@ import { caseOf, type JudgeTask, outputNames, outputSources } from './judgeTask.
 import { checkOutput } from './outputFile.js';
 import { openCases } from './readCases.js';
 import { UsageError } from './usageError.js';
+import { wasmProducts } from './wasmProducts.js';
 import { writeWhole } from './writeFile.js';
 
 export interface CheckOptions extends Pick<Tolerances, 'atol' | 'rtol'> {
@@ -98,9 +100,10 @@ export async function check(input: string, actuals: string | undefined, options:
   }
   const repeated = options.repeat === undefined ? undefined : openCases(options.repeat).cases;
   const reports: CheckedCase[] = [];
+  const products = wasmProducts();
   for (const item of judged) {
     const outputs = own.find(({ name }) => name === item.name) as Case;
-    const report = await checkOne({ input, actuals: actuals ?? input, item, outputs, suffix, options });
+    const report = await checkOne({ input, actuals: actuals ?? input, item, outputs, suffix, options, products });
     const again = repeated?.find(({ name }) => name === item.name);
     if (repeated && !again) throw new UsageError(`${options.repeat}: expected case "${item.name}", got none`);
     const notDeterministic =
@@ -119,9 +122,11 @@ interface Checked {
   readonly outputs: Case;
   readonly suffix: string;
   readonly options: CheckOptions;
+  readonly products: Products;
 }
 
-async function checkOne({ input, actuals, item, outputs, suffix, options }: Checked): Promise<CheckedCase> {
+async function checkOne(given: Checked): Promise<CheckedCase> {
+  const { input, actuals, item, outputs, suffix, options, products } = given;
   const { name } = item;
   const names = outputsOf(outputs, suffix, outputNames(item));
   const isSampled = options.sample !== undefined;
@@ -135,7 +140,7 @@ async function checkOne({ input, actuals, item, outputs, suffix, options }: Chec
     outputs: kept,
     judging: { dtype, allowed: allowedBy(options) },
   };
-  const judgedCase = caseOf(item, outputs, task);
+  const judgedCase = caseOf(item, outputs, task, products);
   const seed = options.seed ?? 1;
   const spans = isSampled ? sampledSpans(judgedCase, options.sample as number, seed) : allSpans(judgedCase);
   const { dims } = (item.tensors.qkv ?? item.tensors.q) as { readonly dims: readonly number[] };

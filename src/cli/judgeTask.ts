@@ -1,5 +1,6 @@
 import { OUTPUT_NAMES } from '../oracle/checkCase.js';
 import { IMAGE_OUTPUT_NAMES, imageCase } from '../oracle/imageCase.js';
+import type { Products } from '../oracle/products.js';
 import type { TensorSource } from '../oracle/tensorSource.js';
 import { type JudgedCase, type Judging, windowCase } from '../oracle/windowCase.js';
 import { type Case, imageOptionsOf, imageSources, scaleOf, sourceOf, windowSources } from './cases.js';
@@ -27,15 +28,17 @@ export interface Span {
 export function openTask(task: JudgeTask): JudgedCase {
   const find = (path: string) => openCases(path, true).cases.find(({ name }) => name === task.name) as Case;
   const inputs = find(task.input);
-  return caseOf(inputs, task.actuals === task.input ? inputs : find(task.actuals), task);
+  return caseOf(inputs, task.actuals === task.input ? inputs : find(task.actuals), task, wasmProducts());
 }
 
+/** `products` multiply its matrices: compiled once, they serve many cases. */
 export function caseOf(
   inputs: Case,
   actuals: Case,
   { suffix, outputs, judging: how }: Omit<JudgeTask, 'input' | 'actuals' | 'name'>,
+  products: Products,
 ): JudgedCase {
-  const judging = { ...how, products: wasmProducts() };
+  const judging = { ...how, products };
   const sources = outputSources(actuals, suffix, outputs);
   const images = imageSources(inputs);
   if (images) return imageCase({ inputs: images, options: imageOptionsOf(inputs), actuals: sources }, judging);

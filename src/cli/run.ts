@@ -79,17 +79,24 @@ export async function run(input: string, options: RunOptions): Promise<RunResult
 /** @throws UsageError for a case without its inputs, for misspelt ones, and for none at all: no case is left out silently. */
 function checkCases(input: string, cases: readonly Case[], { backward, allowUnknown }: RunOptions): void {
   const problems = cases.flatMap((item) => [
-    ...(allowUnknown ? [] : unknownNames(item)),
-    ...(hasInputs(item) ? [] : [`${title(item)} has no inputs q, k and v, or qkv`]),
-    ...(backward && hasInputs(item) && !item.tensors.dO ? [`${title(item)} has no dO for --backward`] : []),
+    ...(allowUnknown ? [] : unknownNames(item)).map((text) => ({
+      text,
+      advice: ' (--allow-unknown leaves such tensors out)',
+    })),
+    ...incomplete(item, backward).map((text) => ({ text, advice: '' })),
   ]);
-  const [first] = problems;
+  const [first, ...others] = problems;
   if (first !== undefined) {
-    const more = problems.length > 1 ? `; and ${problems.length - 1} more` : '';
-    const isUnknown = first.includes('unknown tensor');
-    throw new UsageError(`${input}: ${first}${more}${isUnknown ? ' (--allow-unknown leaves such tensors out)' : ''}`);
+    const more = others.length > 0 ? `; and ${others.length} more` : '';
+    throw new UsageError(`${input}: ${first.text}${more}${first.advice}`);
   }
   if (cases.length === 0) throw new UsageError(`${input}: expected tensors q, k and v, or qkv, got none`);
+}
+
+/** What a case lacks. */
+function incomplete(item: Case, backward: boolean | undefined): string[] {
+  if (!hasInputs(item)) return [`${title(item)} has no inputs q, k and v, or qkv`];
+  return backward && !item.tensors.dO ? [`${title(item)} has no dO for --backward`] : [];
 }
 
 const referenceOperations: Operations = {
