@@ -1,5 +1,12 @@
 import { createWindowAttention } from 'flash-window-attention';
-import { coreOf, type LinearStep, linearJob, modelKernels, PackedWeights } from 'flash-window-attention/internals';
+import {
+  coreOf,
+  type LinearStep,
+  linearJob,
+  modelKernels,
+  PackedWeights,
+  present,
+} from 'flash-window-attention/internals';
 import { linear } from 'flash-window-attention/reference';
 import * as onnxruntimeWeb from 'onnxruntime-web';
 import { measure, ratio, type Timing } from './measure.js';
@@ -38,9 +45,10 @@ for (const [rows, inputs, outputs] of SHAPES) {
   const truth = linear(x, weight, bias).data;
 
   const weights = new PackedWeights(core, kernels);
-  const places = { rows, x: weights.place(x), o: core.memory.allocate(4 * rows * outputs) };
-  const step = { ...places, layer: weights.linear(weight, bias, 'float32') };
-  const int8Step = { ...places, layer: weights.linear(weight, bias, 'int8') };
+  const places = { rows, x: weights.place(present(x)), o: core.memory.allocate(4 * rows * outputs) };
+  const layer = { weight: [present(weight)], bias: present(bias) };
+  const step = { ...places, layer: weights.linear(layer, 'float32') };
+  const int8Step = { ...places, layer: weights.linear(layer, 'int8') };
   const compute = (own: LinearStep) => core.call((call) => call.step(() => linearJob(call, kernels, own)));
   const transposed = new Float32Array(weight.data.length);
   weight.data.forEach((w, i) => {

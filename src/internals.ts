@@ -13,6 +13,7 @@ export { layerNormJob } from './swin/layerNormJob.js';
 export { type LinearStep, linearJob } from './swin/linearJob.js';
 export { type ModelKernels, modelKernels } from './swin/modelKernels.js';
 export { PackedWeights } from './swin/packedWeights.js';
+export { present } from './swin/pending.js';
 export { quantizeStateDict } from './swin/quantizeStateDict.js';
 export { StateDict } from './swin/stateDict.js';
 export { readWeights } from './swin/weights.js';

@@ -10,8 +10,10 @@ import { linearJob } from '../src/swin/linearJob.js';
 import { roundedWeight } from '../src/swin/linearWeight.js';
 import { type ModelKernels, modelKernels } from '../src/swin/modelKernels.js';
 import { PackedWeights } from '../src/swin/packedWeights.js';
+import { present } from '../src/swin/pending.js';
 import { float32Tensor, float64Tensor, type Tensor, type TensorLike, toFloat64 } from '../src/tensor/tensor.js';
 import { randomNumbers, randomTensor } from './support/arbitraries.js';
+import { arrivedLayer, arrivedNorm } from './support/arrived.js';
 import { maxError } from './support/errors.js';
 import { float64ToHalf } from './support/half.js';
 
@@ -81,12 +83,12 @@ describe.each([1, 3])('linear and layerNorm in %i threads', (threads) => {
         if (residual === 'in place') core.memory.floats(o, rows * outputs).set(added.data);
         const step = {
           rows,
-          layer: weights.linear(weight, bias, dtype),
-          x: weights.place(x),
+          layer: weights.linear(arrivedLayer(weight, bias), dtype),
+          x: weights.place(present(x)),
           o,
-          norm: hasNorm ? weights.norm({ ...norm, eps: EPS }) : undefined,
+          norm: hasNorm ? weights.norm(arrivedNorm(norm, EPS)) : undefined,
           isGelu,
-          residual: { none: 0, apart: weights.place(added), 'in place': o }[residual] as number,
+          residual: { none: 0, apart: weights.place(present(added)), 'in place': o }[residual] as number,
         };
         await core.call((call) => call.step(() => linearJob(call, kernels, step)));
         expect(maxError(outputAt(o, rows, outputs), expected)).toBeLessThanOrEqual(2e-5);
@@ -112,16 +114,16 @@ describe.each([1, 3])('linear and layerNorm in %i threads', (threads) => {
         const bias = randomTensor([outputs], next);
         const added = randomTensor([rows, outputs], next);
         const weights = new PackedWeights(core, kernels);
-        const x = weights.place(randomTensor([rows, inputs], next));
-        const norm = { weight: randomTensor([inputs], next), bias: randomTensor([inputs], next), eps: EPS };
-        const packed = weights.norm(norm);
+        const x = weights.place(present(randomTensor([rows, inputs], next)));
+        const norm = { weight: randomTensor([inputs], next), bias: randomTensor([inputs], next) };
+        const packed = weights.norm(arrivedNorm(norm, EPS));
         const normed = outputPlace(rows, inputs);
         await core.call((call) => call.step(() => layerNormJob(call, rows, packed, x, 0, normed)));
         const input = core.memory.floats(hasNorm ? normed : x, rows * inputs).slice();
         const expected = linearInt8(float32Tensor([rows, inputs], input), quantizeWeight(weight), bias, added);
         const o = outputPlace(rows, outputs);
         core.memory.floats(o, rows * outputs).set(added.data);
-        const layer = weights.linear(weight, bias, 'int8');
+        const layer = weights.linear(arrivedLayer(weight, bias), 'int8');
         const step = { rows, layer, x, o, norm: hasNorm ? packed : undefined, residual: o };
         await core.call((call) => call.step(() => linearJob(call, kernels, step)));
         expect(outputAt(o, rows, outputs).data).toEqual(expected.data);
@@ -149,8 +151,8 @@ describe.each([1, 3])('linear and layerNorm in %i threads', (threads) => {
         const weights = new PackedWeights(core, kernels);
         const out = outputPlace(rows, C);
         if (isResidual) core.memory.floats(out, rows * C).set(added.data);
-        const packed = weights.norm({ ...norm, eps: EPS });
-        const at = weights.place(x);
+        const packed = weights.norm(arrivedNorm(norm, EPS));
+        const at = weights.place(present(x));
         await core.call((call) => call.step(() => layerNormJob(call, rows, packed, at, isResidual ? out : 0, out)));
         // A row of one or two numbers may cancel; its variance is then that of rounding.
         const bound = C < 3 ? 1e-2 : 2e-5;

@@ -62,7 +62,9 @@ describe('the state dict', () => {
   it('has no tensors where it is given a Map, and waits for none', async () => {
     const { tensors, config } = smallSwin();
     const map = new Map(Object.entries(tensors)) as never;
-    await expect(SwinForImageClassification.fromStateDict(map, config)).rejects.toThrow(/expected: a Swin by the names .* got none$/);
+    await expect(SwinForImageClassification.fromStateDict(map, config)).rejects.toThrow(
+      /expected: a Swin by the names .* got none$/,
+    );
   });
 
   it('refuses strange dims of every matrix of a model', () => {

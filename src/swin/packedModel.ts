@@ -1,9 +1,7 @@
-import { CONSTANTS } from '../kernel/schema.js';
 import { float32Tensor, product, type Tensor, widen } from '../tensor/tensor.js';
 import type { Linear, Norm, Weight } from './layerWeights.js';
-import { stacked, type WeightDType } from './linearWeight.js';
+import type { WeightDType } from './linearWeight.js';
 import type { PackedLinear, PackedNorm, PackedWeights } from './packedWeights.js';
-import { joined } from './pending.js';
 import type { PositionEmbeddings } from './positionEmbeddings.js';
 import type { StageWeights, SwinWeights } from './weights.js';
 
@@ -43,18 +41,11 @@ export interface PackedModel {
  * @throws RangeError where memory cannot grow so far, or for weights that int8 cannot hold.
  */
 export function packModel(packed: PackedWeights, weights: SwinWeights, dtype: WeightDType | undefined): PackedModel {
-  const linear = (layer: Linear) => packLinear(packed, layer, dtype);
-  const place = (tensor: Weight) => {
-    const pointer = packed.reserve(tensor.dims);
-    tensor.use((own) => packed.fill(pointer, own));
-    return pointer;
-  };
-  const norm = ({ weight, bias, eps }: Norm): PackedNorm => {
-    return { C: weight.dims[0] as number, weight: place(weight), bias: place(bias), eps };
-  };
+  const linear = (layer: Linear) => packed.linear(layer, dtype);
+  const norm = (own: Norm) => packed.norm(own);
   const { head, patchEmbedding, positionEmbeddings } = weights;
   return {
-    patchEmbedding: packLinear(packed, patchEmbedding, 'float32'),
+    patchEmbedding: packed.linear(patchEmbedding, 'float32'),
     embeddingNorm: norm(weights.embeddingNorm),
     positionEmbeddings: positionEmbeddings && copiedEmbeddings(positionEmbeddings),
     stages: weights.stages.map(({ window, blocks, downsample }) => ({
@@ -62,7 +53,7 @@ export function packModel(packed: PackedWeights, weights: SwinWeights, dtype: We
       blocks: blocks.map((block) => ({
         norm1: norm(block.norm1),
         qkv: linear(block.qkv),
-        relativePositionBias: place(block.relativePositionBias),
+        relativePositionBias: packed.place(block.relativePositionBias),
         logitScale: block.logitScale && copied(block.logitScale),
         paddingQkv: copied(block.qkv.bias),
         projection: linear(block.projection),
@@ -72,7 +63,7 @@ export function packModel(packed: PackedWeights, weights: SwinWeights, dtype: We
       })),
       downsample: downsample && {
         norm: norm(downsample.norm),
-        reduction: packLinear(packed, { weight: [downsample.reduction], bias: undefined }, dtype),
+        reduction: packed.linear({ weight: [downsample.reduction], bias: undefined }, dtype),
       },
     })),
     head: {
@@ -81,29 +72,6 @@ export function packModel(packed: PackedWeights, weights: SwinWeights, dtype: We
       features: head.features?.map((feature) => ({ stage: feature.stage, norm: feature.norm && norm(feature.norm) })),
     },
   };
-}
-
-function packLinear(
-  packed: PackedWeights,
-  { weight, bias }: Pick<Linear, 'weight'> & { readonly bias: Weight | undefined },
-  dtype: WeightDType | undefined,
-): PackedLinear {
-  const sizes = weight.map(({ dims }) => dims as readonly [number, number]);
-  const outputs = sizes.reduce((sum, [rows]) => sum + rows, 0);
-  const inputs = sizes[0]?.[1] as number;
-  const own = dtype ?? (weight.every(({ type }) => type === 'int8') ? 'int8' : 'float32');
-  const layer = packed.reserveLinear([outputs, inputs], own, bias !== undefined);
-  // Matrices that fill panels are packed as each comes; others share some, and wait for one another.
-  const fillPanels = sizes.every(([rows], i) => i === sizes.length - 1 || rows % CONSTANTS.PANEL === 0);
-  const parts = fillPanels ? weight : [joined(weight, { dims: [outputs, inputs] }, stacked)];
-  let first = 0;
-  for (const part of parts) {
-    const start = first;
-    part.use((matrix) => packed.fillRows(layer, start, matrix));
-    first += part.dims[0] as number;
-  }
-  bias?.use((tensor) => packed.fill(layer.bias, tensor));
-  return layer;
 }
 
 function copiedEmbeddings(embeddings: PositionEmbeddings): PositionEmbeddings<Float64Array> {

@@ -4,19 +4,26 @@ import { ELEMENT_TYPES, kernelInput } from '../kernel/staging.js';
 import { releaseElements } from '../safetensors/releasable.js';
 import { checkTensor } from '../tensor/check.js';
 import { product, type TensorLike, widen } from '../tensor/tensor.js';
+import type { Linear, Norm, Weight } from './layerWeights.js';
 import {
   floats,
-  isQuantized,
   type LinearWeight,
   type QuantizedWeight,
   quantized,
+  stacked,
   type WeightDType,
 } from './linearWeight.js';
 import type { ModelKernels } from './modelKernels.js';
+import { joined } from './pending.js';
 
 const { PANEL } = CONSTANTS;
 /** Weights that are copied together: 128 KiB of float32, which stay in a core's cache, and few views for the host to collect. */
 const STAGED_WEIGHTS = 32768;
+
+/** A linear layer as it comes, with or without a bias. */
+interface LinearSource extends Pick<Linear, 'weight'> {
+  readonly bias: Weight | undefined;
+}
 
 /** A linear layer in kernel memory: weights in panels of 8 outputs, bias padded to them, 0 for none. */
 export interface PackedLinear {
@@ -48,35 +55,55 @@ export class PackedWeights {
   ) {}
 
   /**
-   * Packs a layer, its weights as `dtype`, and releases them; where it is undefined, int8 stays int8 and all else becomes float32.
+   * Reserves the place of a layer, its weights as `dtype`, where these are packed and released as they come; where it is
+   * undefined, int8 stays int8 and all else becomes float32.
    * @throws RangeError where memory cannot grow so far, or for weights that int8 cannot hold.
    */
-  linear(weight: LinearWeight, bias: TensorLike | undefined, dtype?: WeightDType | undefined): PackedLinear {
-    const own = dtype ?? (isQuantized(weight) ? 'int8' : 'float32');
-    const layer = this.reserveLinear(weight.dims as [number, number], own, bias !== undefined);
-    this.fillRows(layer, 0, weight);
-    if (bias) this.fill(layer.bias, bias);
+  linear({ weight, bias }: LinearSource, dtype?: WeightDType | undefined): PackedLinear {
+    const sizes = weight.map(({ dims }) => dims as readonly [number, number]);
+    const outputs = sizes.reduce((sum, [rows]) => sum + rows, 0);
+    const inputs = sizes[0]?.[1] as number;
+    const own = dtype ?? (weight.every(({ type }) => type === 'int8') ? 'int8' : 'float32');
+    const panels = Math.ceil(outputs / PANEL);
+    const layer: PackedLinear = {
+      inputs,
+      outputs,
+      dtype: own,
+      weights: this.#allocate(panels * panelBytes(own, inputs)),
+      scales: own === 'int8' ? this.#zeros(panels * PANEL) : 0,
+      bias: bias ? this.#zeros(panels * PANEL) : 0,
+    };
+    // Matrices that fill panels are packed as each comes; others share some, and wait for one another.
+    const fillPanels = sizes.every(([rows], i) => i === sizes.length - 1 || rows % PANEL === 0);
+    const parts = fillPanels ? weight : [joined(weight, { dims: [outputs, inputs] }, stacked)];
+    let first = 0;
+    for (const part of parts) {
+      const start = first;
+      part.use((matrix) => this.#fillRows(layer, start, matrix));
+      first += part.dims[0] as number;
+    }
+    bias?.use((tensor) => this.#fill(layer.bias, tensor));
     return layer;
   }
 
-  /** The place of a layer of `[outputs, inputs]`. @throws RangeError where memory cannot grow so far. */
-  reserveLinear([outputs, inputs]: readonly [number, number], dtype: WeightDType, hasBias: boolean): PackedLinear {
-    const panels = Math.ceil(outputs / PANEL);
-    return {
-      inputs,
-      outputs,
-      dtype,
-      weights: this.#allocate(panels * panelBytes(dtype, inputs)),
-      scales: dtype === 'int8' ? this.#zeros(panels * PANEL) : 0,
-      bias: hasBias ? this.#zeros(panels * PANEL) : 0,
-    };
+  norm({ weight, bias, eps }: Norm): PackedNorm {
+    return { C: weight.dims[0] as number, weight: this.place(weight), bias: this.place(bias), eps };
   }
 
-  /**
-   * Packs matrices that are a layer's rows from `first` on, a multiple of 8, and releases them.
-   * @throws RangeError for weights that int8 cannot hold.
-   */
-  fillRows(layer: PackedLinear, first: number, weight: LinearWeight): void {
+  /** A pointer to where a copy is, as float32, once the tensor has come. */
+  place(tensor: Weight): number {
+    const pointer = this.#allocate(4 * product(tensor.dims));
+    tensor.use((own) => this.#fill(pointer, own));
+    return pointer;
+  }
+
+  /** Frees the weights once no call runs that may use them. */
+  release(): void {
+    for (const pointer of this.#pointers.splice(0)) this.core.release(pointer);
+  }
+
+  /** Packs matrices that are a layer's rows from `first` on, a multiple of 8, and releases them. */
+  #fillRows(layer: PackedLinear, first: number, weight: LinearWeight): void {
     const { dtype, inputs, scales } = layer;
     const to = layer.weights + (first / PANEL) * panelBytes(dtype, inputs);
     if (dtype === 'int8') {
@@ -87,30 +114,8 @@ export class PackedWeights {
     releaseElements(weight);
   }
 
-  norm({ weight, bias, eps }: { weight: TensorLike; bias: TensorLike; eps: number }): PackedNorm {
-    return { C: weight.dims[0] as number, weight: this.place(weight), bias: this.place(bias), eps };
-  }
-
-  /** A pointer to a copy, as float32. */
-  place(tensor: TensorLike): number {
-    const pointer = this.reserve(tensor.dims);
-    this.fill(pointer, tensor);
-    return pointer;
-  }
-
-  /** The place of a tensor of float32. */
-  reserve(dims: readonly number[]): number {
-    return this.#allocate(4 * product(dims));
-  }
-
-  /** Copies a tensor to its place, as float32. */
-  fill(pointer: number, tensor: TensorLike): void {
+  #fill(pointer: number, tensor: TensorLike): void {
     widen(tensor, this.core.memory.floats(pointer, tensor.data.length));
-  }
-
-  /** Frees the weights once no call runs that may use them. */
-  release(): void {
-    for (const pointer of this.#pointers.splice(0)) this.core.release(pointer);
   }
 
   #packFloats(weight: TensorLike, dtype: Exclude<WeightDType, 'int8'>, weights: number): void {

@@ -18,8 +18,10 @@ import { linearInt8, quantizeWeight } from '../../src/reference/linearInt8.js';
 import { linearJob } from '../../src/swin/linearJob.js';
 import { roundedWeight } from '../../src/swin/linearWeight.js';
 import { PackedWeights } from '../../src/swin/packedWeights.js';
+import { present } from '../../src/swin/pending.js';
 import { float32Tensor, type TensorLike } from '../../src/tensor/tensor.js';
 import { attentionProblem, imageProblem, randomNumbers, randomTensor } from './arbitraries.js';
+import { arrivedLayer, arrivedNorm } from './arrived.js';
 import { maxError, shareOfBound } from './errors.js';
 import { imageRoundingBounds, roundingBounds } from './roundingBounds.js';
 
@@ -74,10 +76,10 @@ for (let i = 0; i < 60; i++) {
   core.memory.floats(o, rows * outputs + 1).fill(7);
   const step = {
     rows,
-    layer: weights.linear(weight, bias, type),
-    x: weights.place(x),
+    layer: weights.linear(arrivedLayer(weight, bias), type),
+    x: weights.place(present(x)),
     o,
-    norm: hasNorm ? weights.norm({ ...norm, eps: 1e-5 }) : undefined,
+    norm: hasNorm ? weights.norm(arrivedNorm(norm, 1e-5)) : undefined,
     isGelu: i % 7 < 3,
   };
   await core.call((call) => call.step(() => linearJob(call, kernels, step)));
