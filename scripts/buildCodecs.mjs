@@ -2,8 +2,8 @@
 // same deflated in base64, `<name>.js` with the JavaScript that calls it, the licences of all, and codecs*.js: the codecs
 // as the runtimes that package.json's `imports` tells apart can load them.
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { deflateRawSync } from 'node:zlib';
 import { build } from 'esbuild';
+import { deflated } from './deflated.mjs';
 
 const OUT = 'build/codecs';
 const CODECS = [
@@ -24,8 +24,7 @@ mkdirSync(OUT, { recursive: true });
 for (const codec of CODECS) {
   const directory = `node_modules/${codec.package}`;
   copyFileSync(`${directory}/${codec.wasm}`, `${OUT}/${codec.name}.wasm`);
-  const text = deflateRawSync(readFileSync(`${directory}/${codec.wasm}`), { level: 9, memLevel: 9 }).toString('base64');
-  writeFileSync(`${OUT}/${codec.name}Text.js`, `export default '${text}';\n`);
+  writeFileSync(`${OUT}/${codec.name}Text.js`, `export default '${await deflated(`${directory}/${codec.wasm}`)}';\n`);
   // A function, so that every call makes an instance with a state of its own.
   const code = await bundle(`${directory}/${codec.glue}`, 'iife', 'codec');
   const body = `'use strict';\n${code}\nreturn codec;`;

@@ -1,8 +1,8 @@
 // Writes build/wasm/kernels*.js, modelKernels*.js and products.js: the kernels as the runtimes that package.json's
 // `imports` tells apart can load them. The plain ones come with their module, since service workers may not import anything later; the
 // relaxed ones come when they are asked for.
-import { readFileSync, writeFileSync } from 'node:fs';
-import { deflateRawSync } from 'node:zlib';
+import { writeFileSync } from 'node:fs';
+import { deflated } from './deflated.mjs';
 
 /**
  * @param {string} file
@@ -11,20 +11,19 @@ import { deflateRawSync } from 'node:zlib';
 const write = (file, text) => writeFileSync(`build/wasm/${file}`, text);
 
 /** A kernel as text, which every bundler and runtime finds without a file to read or fetch. */
-const deflated = (/** @type {string} */ file) =>
-  `'${deflateRawSync(readFileSync(`build/wasm/${file}.wasm`), { level: 9, memLevel: 9 }).toString('base64')}'`;
+const text = async (/** @type {string} */ file) => `'${await deflated(`build/wasm/${file}.wasm`)}'`;
 
 for (const { name, entry, files } of [
   { name: 'attention', entry: 'kernels', files: ['simd', 'relaxed-simd'] },
   { name: 'model', entry: 'modelKernels', files: ['model-simd', 'model-relaxed-simd'] },
 ]) {
   const [plain = '', relaxed = ''] = files;
-  write(`${entry}.relaxed.js`, `export default ${deflated(relaxed)};\n`);
+  write(`${entry}.relaxed.js`, `export default ${await text(relaxed)};\n`);
   write(
     `${entry}.js`,
     `export const kernels = {
   name: '${name}',
-  plain: ${deflated(plain)},
+  plain: ${await text(plain)},
   relaxed: async () => (await import('./${entry}.relaxed.js')).default,
 };
 `,
@@ -61,7 +60,7 @@ export declare const kernels: PackagedKernels;
 );
 write('modelKernels.d.ts', "export { kernels } from './kernels.js';\n");
 
-write('products.js', `export const products = ${deflated('products')};\n`);
+write('products.js', `export const products = ${await text('products')};\n`);
 write(
   'products.d.ts',
   "/** The oracle's products: a module's bytes, deflated in base64. */\nexport declare const products: string;\n",

@@ -9,7 +9,9 @@ const MIN_HEADROOM = 1024 * 1024;
 const HEADROOM_SHARE = 16;
 
 /** Most pages that the kernels declare, and what may be left of them where a host refuses to set so much aside. */
-const PAGE_LIMITS = [65535, 32768, 16384] as const;
+const PAGE_LIMITS = [65535, 32768];
+/** Fewest that an engine starts with. */
+const FEWEST_PAGES = 16384;
 
 /** A range of memory that nothing uses, in bytes. */
 export interface FreeRange {
@@ -53,15 +55,15 @@ export class KernelMemory {
 
   /** A memory that a kernel module can import. @throws RangeError where the host has none to give. */
   static create(isShared: boolean): WebAssembly.Memory {
+    const limited = (maximum: number) => new WebAssembly.Memory({ initial: 1, maximum, shared: isShared });
     for (const maximum of PAGE_LIMITS) {
       try {
-        return new WebAssembly.Memory({ initial: 1, maximum, shared: isShared });
-      } catch (error) {
+        return limited(maximum);
+      } catch {
         // The host sets the maximum aside, and may have less.
-        if (maximum === PAGE_LIMITS.at(-1)) throw error;
       }
     }
-    throw new RangeError('unreachable: the last limit throws');
+    return limited(FEWEST_PAGES);
   }
 
   /** The buffer that the memory has now; growing replaces it. */

@@ -26,12 +26,9 @@ export class CheckedTensor implements TensorLike {
 
 /** How an argument is shown in an error: short, and never the elements. */
 export function describe(value: unknown): string {
-  if (value === null || value === undefined || typeof value === 'boolean') return String(value);
   if (typeof value === 'string') return JSON.stringify(value.slice(0, 64));
-  if (typeof value === 'number' || typeof value === 'bigint') return String(value);
-  if (typeof value === 'symbol') return String(value);
   if (Array.isArray(value)) return `[${value.slice(0, 8).map(describe).join(', ')}${value.length > 8 ? ', …' : ''}]`;
-  return tagOf(value);
+  return Object(value) === value ? tagOf(value) : String(value);
 }
 
 /** What an object is called, whatever realm made it: `Float32Array`, `URL`, `WebAssembly.Module`. */

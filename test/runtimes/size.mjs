@@ -1,11 +1,20 @@
 // What the entries weigh in a bundle, minified and gzipped.
+import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
 /** Root entry with the kernels that come with it. */
 const BUDGET = 25_000;
+const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
+  .split('## Sizes')[1]
+  .split('\n## ')[0];
+/** How far the README's table may be from what is measured, kilobytes. */
+const TOLERANCE = 0.1;
 
-/** @throws Error where the root entry with its kernels is over budget, or brings in what only other entries need. */
+/**
+ * @throws Error where the root entry with its kernels is over budget, or brings in what only other entries need; where
+ * the README's table says otherwise.
+ */
 export async function checkSize(project) {
   const code = "export { createWindowAttention } from 'flash-window-attention'";
   const root = await bundle(project, code, true);
@@ -17,6 +26,13 @@ export async function checkSize(project) {
   const unused = await bundle(project, "import 'flash-window-attention'; import 'flash-window-attention/swin'", false);
   if (unused.bytes > 100)
     throw new Error(`imports that are not used expected to leave nothing, got ${unused.bytes} bytes`);
+  for (const [, entry, kilobytes] of readme.matchAll(/^\| `([\w/-]+)` \|.*\| ([\d.]+) \|$/gm)) {
+    const path = entry.startsWith('/') ? `flash-window-attention${entry}` : entry;
+    const { bytes } = await bundle(project, `export * from '${path}'`, true);
+    console.log(`${path}: ${bytes} bytes gzipped`);
+    if (Math.abs(bytes / 1000 - kilobytes) > TOLERANCE)
+      throw new Error(`the README's table expected ${(bytes / 1000).toFixed(1)} KB for ${path}, got ${kilobytes}`);
+  }
 }
 
 /**
