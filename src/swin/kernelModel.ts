@@ -31,6 +31,8 @@ interface Arena {
   readonly x: number;
   readonly wide: number;
   readonly narrow: number;
+  /** Floats that `wide` has room for. */
+  readonly wideLength: number;
 }
 
 /**
@@ -136,10 +138,10 @@ export class KernelModel {
       const tokens = tokensOf(map);
       x = Math.max(x, tokens * C);
       // Before a stage, its merged patches have 2C channels.
-      wide = Math.max(wide, tokens * 3 * C, tokens * hidden, index === 0 ? 0 : tokens * 2 * C);
+      wide = Math.max(wide, tokens * 3 * C, hidden, index === 0 ? 0 : tokens * 2 * C);
       narrow = Math.max(narrow, tokens * C);
     }
-    return call.work({ x: 4 * x, wide: 4 * wide, narrow: 4 * narrow }).at;
+    return { ...call.work({ x: 4 * x, wide: 4 * wide, narrow: 4 * narrow }).at, wideLength: wide };
   }
 
   async #block(
@@ -149,13 +151,13 @@ export class KernelModel {
     window: StageWeights['window'],
     isShifted: boolean,
     map: FeatureMap,
-    { x, wide, narrow }: Arena,
+    arena: Arena,
   ): Promise<void> {
+    const { x, wide, narrow } = arena;
     const rows = tokensOf(map);
     const { B, H, W, C } = map;
     const isV2 = this.architecture.version === 2;
-    const before = (norm: PackedNorm) => (isV2 ? undefined : norm);
-    await this.linear(call, { rows, layer: block.qkv, norm: before(block.norm1), x, o: wide });
+    await this.linear(call, { rows, layer: block.qkv, norm: isV2 ? undefined : block.norm1, x, o: wide });
     const L = window.windowSize[0] * window.windowSize[1];
     const { memory } = this.core;
     const positions = memory.floats(block.relativePositionBias, numHeads * L * L);
@@ -174,11 +176,26 @@ export class KernelModel {
       await this.linear(call, { rows, layer: block.projection, x: narrow, o: wide });
       await this.#norm(call, rows, block.norm1, wide, x, x);
     } else await this.linear(call, { rows, layer: block.projection, x: narrow, o: x, residual: x });
-    await this.linear(call, { rows, layer: block.fc1, norm: before(block.norm2), isGelu: true, x, o: wide });
-    if (isV2) {
-      await this.linear(call, { rows, layer: block.fc2, x: wide, o: narrow });
-      await this.#norm(call, rows, block.norm2, narrow, x, x);
-    } else await this.linear(call, { rows, layer: block.fc2, x: wide, o: x, residual: x });
+    await this.#mlp(call, block, rows, arena);
+  }
+
+  /** In as many blocks of rows as let the hidden layer fit into `wide`, which need not be larger than q|k|v for it. */
+  async #mlp(call: KernelCall, { fc1, fc2, norm2 }: PackedBlock, rows: number, arena: Arena): Promise<void> {
+    const { wide, narrow } = arena;
+    const blocks = Math.ceil(rows / Math.floor(arena.wideLength / fc1.outputs));
+    const rowsOfBlock = Math.ceil(rows / blocks);
+    for (let row = 0; row < rows; row += rowsOfBlock) {
+      const own = Math.min(rowsOfBlock, rows - row);
+      const x = arena.x + 4 * row * fc1.inputs;
+      if (this.architecture.version === 1) {
+        await this.linear(call, { rows: own, layer: fc1, norm: norm2, isGelu: true, x, o: wide });
+        await this.linear(call, { rows: own, layer: fc2, x: wide, o: x, residual: x });
+      } else {
+        await this.linear(call, { rows: own, layer: fc1, isGelu: true, x, o: wide });
+        await this.linear(call, { rows: own, layer: fc2, x: wide, o: narrow });
+        await this.#norm(call, own, norm2, narrow, x, x);
+      }
+    }
   }
 
   async #merge(

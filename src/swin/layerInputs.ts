@@ -8,6 +8,7 @@ import { checkConfig, type SwinConfig } from './config.js';
 import { KernelModel } from './kernelModel.js';
 import type { LinearStep } from './linearJob.js';
 import { namesOf } from './names.js';
+import type { PackedLinear } from './packedWeights.js';
 import { Moments } from './sequentialRounding.js';
 import { StateDict } from './stateDict.js';
 import type { TimmConfig } from './timmConfig.js';
@@ -26,7 +27,6 @@ export interface LayerInputs {
 
 /** Sums over the rows that a linear layer has met. */
 interface SeenInputs {
-  readonly outputs: number;
   readonly sums: Float64Array;
   readonly moments: Moments;
   rows: number;
@@ -35,19 +35,13 @@ interface SeenInputs {
 /** A model that adds up the inputs of its linear layers, behind their norms. */
 class ObservedModel extends KernelModel {
   /** In the order of a forward pass; the first is the patch embedding. */
-  readonly seen: SeenInputs[] = [];
-  #next = 0;
-
-  /** Begins a forward pass. */
-  rewind(): void {
-    this.#next = 0;
-  }
+  readonly seen = new Map<PackedLinear, SeenInputs>();
 
   protected override linear(call: KernelCall, step: LinearStep): Promise<void> {
-    const { inputs, outputs } = step.layer;
-    const index = this.#next++;
-    this.seen[index] ??= { outputs, sums: new Float64Array(inputs), moments: new Moments(inputs), rows: 0 };
-    const own = this.seen[index];
+    const { inputs } = step.layer;
+    const isFirst = this.seen.size === 0;
+    const own = this.seen.get(step.layer) ?? { sums: new Float64Array(inputs), moments: new Moments(inputs), rows: 0 };
+    this.seen.set(step.layer, own);
     own.rows += step.rows;
     const values = this.#inputsOf(step);
     values.forEach((x, i) => {
@@ -55,7 +49,7 @@ class ObservedModel extends KernelModel {
     });
     const stride = Math.ceil(step.rows / SAMPLED_ROWS);
     // The patch embedding, the first, stays as it is.
-    for (let row = 0; index > 0 && row < step.rows; row += stride) {
+    for (let row = 0; !isFirst && row < step.rows; row += stride) {
       own.moments.add(values.subarray(row * inputs, (row + 1) * inputs));
     }
     return super.linear(call, step);
@@ -93,10 +87,9 @@ export async function layerInputs(
     const core = coreOf(attention) as KernelCore;
     const model = (await ObservedModel.create(core, architecture, weights, 'float32')) as ObservedModel;
     for (const image of images) {
-      model.rewind();
       await model.forward(checkTensor('images', image), false);
     }
-    for (const { outputs, sums, moments, rows } of model.seen.slice(1)) {
+    for (const [{ outputs }, { sums, moments, rows }] of [...model.seen].slice(1)) {
       const mean = sums.map((sum) => sum / rows);
       // A layer of q, k and v is stacked from one matrix or three.
       for (let left = outputs; left > 0; ) {
