@@ -69,6 +69,6 @@ export function linearJob(
       o: o + 4 * row * outputs,
     };
   };
-  if (dtype === 'int8') return { ...parts, kernel: 'linearInt8', enter: (part) => ({ ...enter(part), scales }) };
-  return { ...parts, kernel: 'linear', enter: (part) => ({ ...enter(part), weightType: ELEMENT_TYPES[dtype] }) };
+  if (dtype === 'int8') return { ...parts, kernel: 'linearInt8', enter: (part) => ({ scales, ...enter(part) }) };
+  return { ...parts, kernel: 'linear', enter: (part) => ({ weightType: ELEMENT_TYPES[dtype], ...enter(part) }) };
 }
