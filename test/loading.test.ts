@@ -276,31 +276,61 @@ describe('cache', () => {
 });
 
 describe('openSafetensors', () => {
-  it('gives what readSafetensors does, however the bytes are cut', async () => {
-    const bytes = writeSafetensors({
-      c: { data: Float64Array.of(1, 2), dims: [2] },
-      a: { data: Uint8Array.of(1, 2, 3), dims: [3] },
-      b: { data: Float32Array.of(3), dims: [] },
-      d: { data: new Float32Array(), dims: [0] },
+  it.each(['parts of its own', 'bytes'])(
+    'gives what readSafetensors does, however a stream of %s is cut',
+    async (kind) => {
+      const bytes = writeSafetensors({
+        c: { data: Float64Array.of(1, 2), dims: [2] },
+        a: { data: Uint8Array.of(1, 2, 3), dims: [3] },
+        b: { data: Float32Array.of(3), dims: [] },
+        d: { data: new Float32Array(), dims: [0] },
+      });
+      const expected = readSafetensors(bytes).tensors;
+      await fc.assert(
+        fc.asyncProperty(fc.array(fc.nat(40), { minLength: 1 }), async (lengths) => {
+          const stream = cutStream(bytes, lengths, kind === 'bytes');
+          const { tensors, fileLength } = await openSafetensors(streamSource(stream));
+          const read: Record<string, Tensor> = Object.create(null);
+          for await (const [name, tensor] of tensors()) read[name] = tensor;
+          expect([read, fileLength]).toEqual([expected, bytes.length]);
+        }),
+        { numRuns: 100 },
+      );
+    },
+  );
+
+  it('reads a stream of bytes into one buffer, and cancels it', async () => {
+    const rooms: number[] = [];
+    let wasCancelled = false;
+    const stream = new ReadableStream({
+      type: 'bytes',
+      pull({ byobRequest }) {
+        const view = byobRequest?.view as Uint8Array;
+        rooms.push(view.byteLength);
+        byobRequest?.respond(Math.min(view.byteLength, 1000));
+      },
+      cancel() {
+        wasCancelled = true;
+      },
     });
-    const expected = readSafetensors(bytes).tensors;
-    await fc.assert(
-      fc.asyncProperty(fc.array(fc.nat(40), { minLength: 1 }), async (lengths) => {
-        let at = 0;
-        const stream = new ReadableStream<Uint8Array>({
-          pull(controller) {
-            const length = lengths[at % lengths.length] as number;
-            if (at >= bytes.length) controller.close();
-            else controller.enqueue(bytes.slice(at, at + length + 1));
-            at += length + 1;
-          },
-        });
-        const { tensors, fileLength } = await openSafetensors(streamSource(stream));
-        const read: Record<string, Tensor> = Object.create(null);
-        for await (const [name, tensor] of tensors()) read[name] = tensor;
-        expect([read, fileLength]).toEqual([expected, bytes.length]);
-      }),
-      { numRuns: 100 },
-    );
+    const source = streamSource(stream);
+    expect(await source.fill(new Uint8Array(100_000))).toBe(100_000);
+    await source.close();
+    expect(rooms).toEqual(new Array(100).fill(65536));
+    expect(wasCancelled).toBe(true);
   });
 });
+
+/** `bytes` in parts of one byte more than each of `lengths` in turn. */
+function cutStream(bytes: Uint8Array, lengths: readonly number[], isOfBytes: boolean): ReadableStream<Uint8Array> {
+  let [at, turn] = [0, 0];
+  const pull = (controller: ReadableByteStreamController | ReadableStreamDefaultController<Uint8Array>) => {
+    const end = at + (lengths[turn++ % lengths.length] as number) + 1;
+    if (at >= bytes.length) {
+      controller.close();
+      if ('byobRequest' in controller) controller.byobRequest?.respond(0);
+    } else controller.enqueue(bytes.slice(at, end));
+    at = end;
+  };
+  return isOfBytes ? new ReadableStream({ type: 'bytes', pull }) : new ReadableStream({ pull });
+}

@@ -31,12 +31,21 @@ export function relativePositionBias(table: TensorLike, windowSize: Size): Tenso
   const rows = (2 * Wh - 1) * (2 * Ww - 1);
   const checked = checkDims('table', table, '[(2Wh−1)(2Ww−1), H]', [rows, undefined]);
   const H = checked.dims[1] as number;
-  const values = toFloat64(checked);
-  const index = relativePositionIndex([Wh, Ww]).data;
-  const bias = float64Tensor([H, Wh * Ww, Wh * Ww]);
+  return float64Tensor([H, Wh * Ww, Wh * Ww], expandTable(toFloat64(checked), H, [Wh, Ww], Float64Array));
+}
+
+/** `relativePositionBias` of a checked table's values, in an array of the kind that is asked for. */
+export function expandTable<T extends Float32Array | Float64Array>(
+  values: T,
+  H: number,
+  windowSize: readonly [number, number],
+  Elements: new (length: number) => T,
+): T {
+  const index = relativePositionIndex(windowSize).data;
+  const bias = new Elements(H * index.length);
   for (let h = 0; h < H; h++) {
     index.forEach((row, pair) => {
-      bias.data[h * index.length + pair] = values[row * H + h] as number;
+      bias[h * index.length + pair] = values[row * H + h] as number;
     });
   }
   return bias;

@@ -8,16 +8,19 @@ export interface ByteSource {
   close(): Promise<void>;
 }
 
+/** What is read at once from a stream that fills the reader's memory. */
+const READ_AT_ONCE = 65536;
+
 /** The bytes of a stream, which is asked for more only when they are needed. */
 export function streamSource(stream: ReadableStream<Uint8Array>): ByteSource {
-  const reader = stream.getReader();
+  const { read, close } = readerOf(stream);
   let left: Uint8Array = new Uint8Array();
   return {
     async fill(target) {
       let filled = 0;
       while (filled < target.length) {
         if (left.length === 0) {
-          const { done, value } = await reader.read();
+          const { done, value } = await read();
           if (done) break;
           left = value;
         }
@@ -27,6 +30,29 @@ export function streamSource(stream: ReadableStream<Uint8Array>): ByteSource {
         filled += part.length;
       }
       return filled;
+    },
+    close,
+  };
+}
+
+/**
+ * A stream of bytes fills one buffer over and over: parts of its own, of 4 KiB in workerd, stay until the host collects
+ * garbage, which may be when all of a model has come.
+ */
+function readerOf(stream: ReadableStream<Uint8Array>) {
+  let reader: ReadableStreamBYOBReader;
+  try {
+    reader = stream.getReader({ mode: 'byob' });
+  } catch {
+    const parts = stream.getReader();
+    return { read: () => parts.read(), close: () => parts.cancel() };
+  }
+  let buffer = new ArrayBuffer(READ_AT_ONCE);
+  return {
+    async read() {
+      const result = await reader.read(new Uint8Array(buffer));
+      if (result.value) buffer = result.value.buffer;
+      return result;
     },
     close: () => reader.cancel(),
   };

@@ -1,5 +1,5 @@
 import { continuousPositionBias } from '../reference/continuousPositionBias.js';
-import { relativePositionBias } from '../reference/relativePositionBias.js';
+import { expandTable } from '../reference/relativePositionBias.js';
 import { describe, message } from '../tensor/check.js';
 import { float32Tensor, reshaped, type Tensor, type TensorLike, toFloat32 } from '../tensor/tensor.js';
 import type { Architecture, StageShape } from './config.js';
@@ -92,7 +92,11 @@ function readLogitScale(dict: StateDict, { logitScale }: BlockNames, numHeads: n
 function readTable(dict: StateDict, names: readonly string[], numHeads: number, { windowSize }: WindowRule) {
   const [Wh, Ww] = windowSize;
   const table = dict.take(names, [(2 * Wh - 1) * (2 * Ww - 1), numHeads]);
-  return table.map((own) => rounded(relativePositionBias(own, windowSize)), biasOf(numHeads, windowSize));
+  const expanded = biasOf(numHeads, windowSize);
+  return table.map(
+    (own) => float32Tensor(expanded.dims, expandTable(toFloat32(own), numHeads, windowSize, Float32Array)),
+    expanded,
+  );
 }
 
 function readPositionMlp(
