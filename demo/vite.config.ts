@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
+import { knownFaultList } from './plugins/knownFaultList.js';
 import { playgroundFiles } from './plugins/staticFiles.js';
 
 // Where a host sets these headers, the service worker need not.
@@ -10,7 +11,7 @@ export default defineConfig({
   // Deployable to any path of any static host.
   base: './',
   plugins: [playgroundFiles()],
-  worker: { format: 'es' },
+  worker: { format: 'es', plugins: () => [knownFaultList()] },
   // The graphs of the benchmarks lie outside of this folder, their one dependency in it.
   resolve: { alias: { protobufjs: fileURLToPath(new URL('node_modules/protobufjs', import.meta.url)) } },
   build: { target: 'es2022', modulePreload: { polyfill: false }, chunkSizeWarningLimit: 200 },

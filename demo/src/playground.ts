@@ -102,7 +102,7 @@ let choices = 0;
 /** Shows, classifies and checks a picture; a picture that is chosen meanwhile takes its place. */
 export async function choosePicture(file: Blob, label: string): Promise<void> {
   const choice = ++choices;
-  const shown = await step('Reading the picture', (playground) => playground.show(file));
+  const shown = await step('Reading the picture', (playground) => playground.show(file, label));
   if (!shown || choice !== choices) return;
   const old = picture.value?.url;
   batch(() => {

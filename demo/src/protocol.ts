@@ -155,6 +155,8 @@ export interface ErrorMap {
 
 export interface Verdicts {
   readonly title: string;
+  /** The name of the fault that was planted. */
+  readonly planted?: string;
   readonly pass: boolean;
   readonly tensors: readonly Judged[];
   readonly maps: readonly ErrorMap[];

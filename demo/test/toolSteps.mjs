@@ -5,6 +5,10 @@ import { makeVectors } from 'flash-window-attention/oracle';
 import { windowAttention } from 'flash-window-attention/reference';
 import { writeSafetensors } from 'flash-window-attention/safetensors';
 import { writeNpy } from '../../build/cli/npy.js';
+import { kindsMissing } from './kinds.mjs';
+
+/** What may stay unexplained where two faults give the same numbers. */
+const SAME = 1e-5;
 
 export async function playsSteps(session) {
   const { page } = session;
@@ -26,28 +30,42 @@ export async function playsSteps(session) {
   await page.getByRole('button', { name: 'Pause' }).click();
 }
 
-/** Plants every fault, or in `isBrief` every fourth. */
-export async function namesFaults(session, isBrief) {
+/** Plants one in `written` of the faults that the playground has written itself, and one in `known` of the oracle's own. */
+export async function namesFaults(session, written, known) {
   const { page } = session;
   await session.openTab('oracle');
-  const select = page.getByLabel('Fault', { exact: true });
+  const [groups, select] = ['Group', 'Fault'].map((label) => page.getByLabel(label, { exact: true }));
   await select.locator('option').first().waitFor({ state: 'attached' });
-  const options = await select
-    .locator('option')
-    .evaluateAll((all) => all.map(({ value, dataset }) => [value, dataset.name]));
-  assert.ok(options.length >= 80);
-  const planted = options.filter((_, n) => !isBrief || n % 4 === 0);
-  for (const [value, name] of planted) {
+  const options = [];
+  for (const group of await groups.locator('option').allTextContents()) {
+    await groups.selectOption(group);
+    const own = await select
+      .locator('option')
+      .evaluateAll((all) => all.map(({ value, dataset, textContent }) => [value, dataset.name, textContent]));
+    options.push(...own.map((option) => [group, ...option]));
+  }
+  assert.deepEqual(kindsMissing(options.map(([, , name]) => name)), [], 'kinds that cannot be planted');
+  const isKnown = ([group]) => group.startsWith('Known');
+  const planted = [
+    ...options.filter((option) => !isKnown(option)).filter((_, n) => n % written === 0),
+    ...options.filter(isKnown).filter((_, n) => n % known === 0),
+  ];
+  for (const [group, value, name, title] of planted) {
+    await groups.selectOption(group);
     await select.selectOption(value);
-    const title = await select.locator('option:checked').textContent();
     await page.getByRole('button', { name: 'Plant and judge' }).click();
     await page.locator('h2', { hasText: title }).waitFor();
     await session.idle();
     assert.equal(await page.locator('.verdict').textContent(), 'Fail', title);
+    const found = page.getByTestId('diagnosis').first();
     // Two faults at once have no order.
     const parts = (text) => text.split(' + ').sort();
-    const named = await page.getByTestId('diagnosis').first().locator('code').textContent();
-    assert.deepEqual(parts(named), parts(name), title);
+    const named = await found.locator('code').textContent();
+    // Some of the oracle's own faults give the numbers of another, simpler one: that is named, and leaves nothing unexplained.
+    const isSame = group.startsWith('Known') && !['correct', 'unexplained'].includes(named);
+    const left = Number.parseFloat(/leaves (\S+)/.exec(await found.textContent())?.[1] ?? 'NaN');
+    if (isSame && left <= SAME) continue;
+    assert.deepEqual(parts(named), parts(name), `${group}: ${title}`);
   }
   assert.ok((await page.locator('.maps canvas').count()) > 0);
   return `${planted.length} of ${options.length} faults`;

@@ -7,7 +7,10 @@ import { error } from './format.js';
 import { MatrixView } from './matrixView.js';
 import { Scrolled } from './scrolled.js';
 
+/** Of the inputs; with each of them the oracle names every fault that is written here. */
+const SEEDS = 4;
 const chosen = signal(0);
+const group = signal<string | undefined>(undefined);
 const seed = signal(1);
 const verdicts = signal<readonly Verdicts[]>([]);
 
@@ -37,12 +40,30 @@ function PlantFault() {
     const judged = await step('Judging', (playground) => playground.plant(chosen.value, seed.value));
     if (!judged) return;
     verdicts.value = [judged];
-    seed.value++;
+    seed.value = 1 + (seed.value % SEEDS);
   };
-  const groups = [...new Set(faults.value.map(({ group }) => group))];
+  const groups = [...new Set(faults.value.map(({ group: own }) => own))];
+  const shown = group.value ?? groups[0];
+  const chooseGroup = (own: string) => {
+    group.value = own;
+    chosen.value = faults.value.findIndex(({ group: of }) => of === own);
+  };
   return (
     <Card title="Plant a fault">
-      <p>A kernel gets this fault; the oracle, which does not know of it, finds it in the numbers alone.</p>
+      <p>
+        A kernel gets one of {faults.value.length || 'many'} faults; the oracle, which is not told, finds it in the
+        numbers alone.
+      </p>
+      <div class="pickers">
+        <label>
+          Group
+          <select aria-label="Group" value={shown} onChange={({ currentTarget }) => chooseGroup(currentTarget.value)}>
+            {groups.map((own) => (
+              <option key={own}>{own}</option>
+            ))}
+          </select>
+        </label>
+      </div>
       <div class="player">
         <select
           aria-label="Fault"
@@ -51,19 +72,20 @@ function PlantFault() {
             chosen.value = Number(currentTarget.value);
           }}
         >
-          {groups.map((group) => (
-            <optgroup key={group} label={group}>
-              {faults.value.map(({ name, text, group: own }, n) =>
-                own === group ? (
-                  <option key={`${name} ${text}`} value={n} data-name={name}>
-                    {text}
-                  </option>
-                ) : null,
-              )}
-            </optgroup>
-          ))}
+          {faults.value.map(({ name, text, group: own }, n) =>
+            own === shown ? (
+              <option key={`${name} ${text}`} value={n} data-name={name}>
+                {text}
+              </option>
+            ) : null,
+          )}
         </select>
-        <button type="button" class="main" disabled={progress.value !== undefined} onClick={plant}>
+        <button
+          type="button"
+          class="main"
+          disabled={progress.value !== undefined || faults.value.length === 0}
+          onClick={plant}
+        >
           Plant and judge
         </button>
       </div>
@@ -110,7 +132,7 @@ function OwnFile() {
   );
 }
 
-function Report({ verdicts: { title, pass, tensors, maps } }: { readonly verdicts: Verdicts }) {
+function Report({ verdicts: { title, planted, pass, tensors, maps } }: { readonly verdicts: Verdicts }) {
   return (
     <div class="card">
       <h2>
@@ -119,6 +141,11 @@ function Report({ verdicts: { title, pass, tensors, maps } }: { readonly verdict
         </span>{' '}
         {title}
       </h2>
+      {planted && (
+        <p class="hint">
+          Planted: <code data-testid="planted">{planted}</code>
+        </p>
+      )}
       <Scrolled label="Verdicts">
         <table>
           <thead>
@@ -146,9 +173,7 @@ function Report({ verdicts: { title, pass, tensors, maps } }: { readonly verdict
       {tensors.map((tensor) => (
         <Findings key={tensor.name} tensor={tensor} />
       ))}
-      {maps.length > 0 && (
-        <p class="hint">Errors: blue within what is allowed, the darker the nearer; orange to dark red beyond it.</p>
-      )}
+      {maps.length > 0 && <Scale />}
       <div class="maps">
         {maps.map((map) => (
           <ErrorPicture key={map.title} map={map} />
@@ -167,7 +192,7 @@ function Findings({ tensor: { name, findings } }: { readonly tensor: Judged }) {
         {findings.map((finding, n) => (
           <li key={finding.name} data-testid={n === 0 ? 'diagnosis' : undefined}>
             <code>{finding.name}</code> {finding.explanation}
-            <small> leaves {finding.residual.toExponential(1)} of the output unexplained</small>
+            <small> leaves {error(finding.residual)} of the output unexplained</small>
           </li>
         ))}
       </ol>
@@ -186,6 +211,23 @@ function colourOf(value: number): string {
   }
   const nearness = value === 0 ? 0 : Math.max(0, 1 + Math.log10(value) / 4);
   return `hsl(210 70% ${97 - 45 * nearness}%)`;
+}
+
+/** Errors over the tolerance whose colours the scale shows. */
+const SCALE = [0, 1e-3, 1e-2, 1e-1, 1, 1e1, 1e3, 1e5, 1e7];
+
+function Scale() {
+  return (
+    <p class="scale">
+      <span>no error</span>
+      <span class="steps" aria-hidden="true">
+        {SCALE.map((value) => (
+          <i key={value} style={{ background: colourOf(value) }} />
+        ))}
+      </span>
+      <span>10⁷ × what is allowed; red begins beyond it</span>
+    </p>
+  );
 }
 
 function ErrorPicture({ map }: { readonly map: ErrorMap }) {

@@ -6,15 +6,17 @@ import type { Picture } from '../protocol.js';
 const SHOWN = 384;
 const FORMATS = ['image/png', 'image/jpeg', 'image/webp'];
 
-/** Decodes a picture as the library does, and formats that it does not know as this browser does. */
-export async function decode(file: Blob): Promise<RawImage> {
+/**
+ * Decodes a picture as the library does, and formats that it does not know as this browser does.
+ * @throws RangeError naming the file, for one that is no picture or a damaged one.
+ */
+export async function decode(file: Blob, name: string): Promise<RawImage> {
   try {
     return await decodeImage(new Uint8Array(await file.arrayBuffer()));
-  } catch (error) {
-    if (FORMATS.includes(file.type)) throw error;
-    const bitmap = await createImageBitmap(file).catch(() => {
-      throw error;
-    });
+  } catch (cause) {
+    const bitmap = FORMATS.includes(file.type) ? undefined : await createImageBitmap(file).catch(() => undefined);
+    if (!bitmap)
+      throw new RangeError(`${name} cannot be read as a picture: it is damaged, or of no known format`, { cause });
     const { width, height } = bitmap;
     const context = contextOf(width, height);
     context.drawImage(bitmap, 0, 0);

@@ -62,9 +62,9 @@ export class Playground {
   }
 
   /** Takes a picture. Rejects with RangeError for a file that is no image. */
-  show(file: Blob): Promise<Picture> {
+  show(file: Blob, name: string): Promise<Picture> {
     return this.#inTurn(async () => {
-      const image = await decode(file);
+      const image = await decode(file, name);
       this.#image = image;
       this.#traced = undefined;
       return squareOf(image);
@@ -134,18 +134,18 @@ export class Playground {
   }
 
   async faults(): Promise<readonly FaultName[]> {
-    const { PLANTED_FAULTS } = await import('./faults/index.js');
+    const { PLANTED_FAULTS } = await import('./faults/planted.js');
     return PLANTED_FAULTS.map(({ name, text, group }) => ({ name, text, group }));
   }
 
   /** Judges a kernel that has the fault of that number. */
   plant(number: number, seed: number): Promise<Verdicts> {
     return this.#inTurn(async () => {
-      const [{ PLANTED_FAULTS }, { judge }] = await Promise.all([import('./faults/index.js'), import('./judge.js')]);
+      const [{ PLANTED_FAULTS }, { judge }] = await Promise.all([import('./faults/planted.js'), import('./judge.js')]);
       const fault = PLANTED_FAULTS[number];
       if (!fault) throw new RangeError(`number expected to be below ${PLANTED_FAULTS.length}, got ${number}`);
       const { inputs, actuals } = fault.plant(seed);
-      return judge(fault.text, inputs, actuals);
+      return { ...judge(fault.text, inputs, actuals), planted: fault.name };
     });
   }
 

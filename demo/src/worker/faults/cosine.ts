@@ -2,10 +2,14 @@ import { windowAttention, windowAttentionBackward } from 'flash-window-attention
 import { B, D, faultInputs, float32, H, type PlantedFault, type Reals, remade } from './inputs.js';
 
 /** Of the second head beyond ln 100, where Swin V2 cuts it. */
-const LOGIT_SCALE = [1.5, 7] as const;
+export const LOGIT_SCALE = [1.5, 7] as const;
 const LARGEST = Math.log(100);
 
-const logitScaleOf = (of: readonly number[]) => ({ data: Float64Array.from(of), dims: [H], type: 'float64' as const });
+export const logitScaleOf = (of: readonly number[]) => ({
+  data: Float64Array.from(of),
+  dims: [of.length],
+  type: 'float64' as const,
+});
 
 interface Cosine {
   /** What the products are multiplied by. */

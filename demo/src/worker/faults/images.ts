@@ -120,7 +120,7 @@ function kernel(inputs: ImageInputs, faults: Partial<Steps>): Reals {
   return steps.crop(steps.shiftBack(steps.putBack(merged)));
 }
 
-function imageInputs(seed: number): ImageInputs & { readonly dO: Tensor } {
+export function imageInputs(seed: number): ImageInputs & { readonly dO: Tensor } {
   const numbers = (dims: readonly number[], own: number): Tensor => ({
     ...makeVectors({ shape: [1, 1, 1, dims.reduce((all, dim) => all * dim, 1)], seed: 10 * seed + own }).q,
     dims,
