@@ -50,7 +50,8 @@ export function logitScaleGradient(
     }
     if (bias) bias += (<usize>L) << 2;
     if (mask) mask += (<usize>L) << 2;
-    if (rowMax == -Infinity) continue;
+    // P is 0 where all is masked, and 0 times what is not finite is NaN.
+    if (rowMax == -Infinity) rowMax = 0;
     let sum: f64 = 0;
     let meanLogit: f64 = 0;
     let meanGradient: f64 = 0;
@@ -61,6 +62,8 @@ export function logitScaleGradient(
       meanLogit += e * load<f64>(logits + at);
       meanGradient += e * load<f64>(dP + at);
     }
+    // At least 1, but where all is masked.
+    sum = max(sum, 1);
     meanLogit /= sum;
     meanGradient /= sum;
     let row: f64 = 0;

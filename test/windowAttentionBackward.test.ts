@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { WindowAttention } from '../src/index.js';
 import { windowAttention, windowAttentionBackward } from '../src/reference/index.js';
-import { float64Tensor, type TensorLike, toFloat64 } from '../src/tensor/tensor.js';
+import { float32Tensor, float64Tensor, type TensorLike, toFloat64 } from '../src/tensor/tensor.js';
 import { attentionProblem, randomNumbers, randomTensor } from './support/arbitraries.js';
 import { BACKENDS, createEngine } from './support/engines.js';
 import { relativeError, shareOfBound } from './support/errors.js';
@@ -100,6 +100,36 @@ describe.each(BACKENDS)('backward on $title', (options) => {
           expect(share, name).toBeLessThanOrEqual(1);
         }
       }),
+    );
+  });
+
+  it('is finite where the reference is, beside rows that are masked whole', async () => {
+    const [B, H, L, D] = [2, 2, 9, 5];
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom('q', 'k', 'v', 'dO'),
+        fc.nat(B * H * L * D - 1),
+        fc.constantFrom(Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY),
+        fc.subarray(Array.from({ length: L }, (_, i) => i)),
+        fc.boolean(),
+        fc.integer(),
+        async (name, at, value, maskedRows, isCosine, seed) => {
+          const next = randomNumbers(seed);
+          const tensor = (...dims: number[]) => randomTensor(dims, next);
+          const window = () => tensor(B, H, L, D);
+          const args = {
+            ...{ q: window(), k: window(), v: window(), dO: window(), bias: tensor(H, L, L) },
+            mask: float32Tensor([1, L, L]),
+            ...(isCosine && { logitScale: tensor(H) }),
+          };
+          args[name].data[at] = value;
+          for (const row of maskedRows) args.mask.data.fill(Number.NEGATIVE_INFINITY, row * L, (row + 1) * L);
+          const gradients = await attention.backward(args);
+          const truth = windowAttentionBackward(args);
+          const finite = (tensor: TensorLike | undefined) => tensor && Array.from(tensor.data, Number.isFinite);
+          for (const own of GRADIENTS) expect(finite(gradients[own]), own).toEqual(finite(truth[own]));
+        },
+      ),
     );
   });
 });

@@ -162,7 +162,8 @@ export interface OutputLines {
 /** `lineLength`: elements of a line. @throws Error where the image was disposed of. */
 export function outputLines(core: KernelCore, image: CheckedTensor, lineLength: number): OutputLines {
   const output = kernelOutput(core, image);
-  const stagedBytes = output.bytes(lineLength);
+  // Lines are rounded four elements at a time, beyond the end of one.
+  const stagedBytes = output.bytes(Math.ceil(lineLength / 4) * 4);
   return {
     stagedBytes,
     place: (line, pointer, slot) => output.place(pointer + slot * stagedBytes, line * lineLength),
