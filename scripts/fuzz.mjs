@@ -1,5 +1,7 @@
 // Fuzzes what reads strange files and arguments, guided by V8's own coverage of build/.
-// node scripts/fuzz.mjs [--seconds 60] [--seed n] [--door name]
+// node scripts/fuzz.mjs [--seconds 60 | --fixed] [--seed n] [--door name]
+// --fixed takes a fixed number of inputs at each door and looks at neither coverage nor clock: a seed then gives the same
+// inputs on every machine, and the same outcome.
 // A door may reject its input with a TypeError or RangeError that this library wrote. Anything else is a finding: another
 // error, a message of the engine's own, a trap, an input that takes more than SLOWEST. Findings go to build/fuzz.
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -8,20 +10,25 @@ import { parseArgs } from 'node:util';
 import { DOORS } from './fuzzDoors.mjs';
 import { Mutator } from './fuzzMutator.mjs';
 
-/** Milliseconds of processor time, and of waiting: a machine with other work is no fault of the input. */
+/**
+ * Milliseconds of processor time, and of waiting: a machine with other work is no fault of the input. Inputs take some
+ * milliseconds; fixed ones may wait as long as they like, as the slowest machine must find what the fastest does.
+ */
 const SLOWEST = { busy: 10_000, waiting: 120_000 };
 /** Inputs between two looks at the coverage, which cost as much as some hundred inputs; all of them are kept where it grew. */
 const BATCH = 32;
 const { values: options } = parseArgs({
   options: {
     seconds: { type: 'string', default: '60' },
+    fixed: { type: 'boolean', default: false },
     seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
     door: { type: 'string' },
   },
 });
 const seed = Number(options.seed);
 const doors = DOORS.filter(({ name }) => !options.door || name === options.door);
-console.info(`fuzz: seed ${seed}, ${options.seconds} s over ${doors.map(({ name }) => name).join(', ')}`);
+const length = options.fixed ? 'fixed inputs' : `${options.seconds} s`;
+console.info(`fuzz: seed ${seed}, ${length} over ${doors.map(({ name }) => name).join(', ')}`);
 
 /** What V8 says itself, where this library should have said what it expected. */
 const NATIVE =
@@ -29,8 +36,10 @@ const NATIVE =
 
 const session = new Session();
 session.connect();
-await session.post('Profiler.enable');
-await session.post('Profiler.startPreciseCoverage', { callCount: true, detailed: true });
+if (!options.fixed) {
+  await session.post('Profiler.enable');
+  await session.post('Profiler.startPreciseCoverage', { callCount: true, detailed: true });
+}
 
 /** @type {Set<string>} */
 const seen = new Set();
@@ -65,6 +74,7 @@ function fault(error) {
 const start = Date.now();
 const shares = doors.reduce((sum, { share = 1 }) => sum + share, 0);
 let end = start;
+let slowest = 0;
 /** @type {Map<string, string>} */
 const findings = new Map();
 for (const [index, door] of doors.entries()) {
@@ -72,11 +82,13 @@ for (const [index, door] of doors.entries()) {
   const { run, seeds } = await door.open();
   const corpus = [...seeds];
   let runs = 0;
+  let refused = 0;
   /** @type {unknown[]} */
   let batch = [];
   end += (Number(options.seconds) * 1000 * (door.share ?? 1)) / shares;
+  const isOver = () => (options.fixed ? runs >= seeds.length + door.inputs : Date.now() >= end);
   // Every seed is taken, however short the time.
-  for (; Date.now() < end || runs < seeds.length; runs++) {
+  for (; !isOver() || runs < seeds.length; runs++) {
     const isSeed = runs < seeds.length;
     const input = isSeed ? seeds[runs] : mutator.mutate(mutator.pick(corpus), mutator.pick(corpus));
     const began = performance.now();
@@ -87,13 +99,15 @@ for (const [index, door] of doors.entries()) {
       await run(input);
     } catch (error) {
       what = isSeed ? 'refuses a seed' : fault(error);
+      refused++;
       stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
     }
     const { user, system } = process.cpuUsage(cpu);
     const busy = (user + system) / 1000;
     const waiting = performance.now() - began;
+    slowest = Math.max(slowest, busy);
     if (busy > SLOWEST.busy) what = `computes for ${(busy / 1000).toFixed(1)} s`;
-    else if (waiting > SLOWEST.waiting) what = `takes ${(waiting / 1000).toFixed(1)} s`;
+    else if (!options.fixed && waiting > SLOWEST.waiting) what = `takes ${(waiting / 1000).toFixed(1)} s`;
     if (what) {
       const key = `${door.name} ${what}: ${stack.split('\n').slice(0, 2).join(' ').replaceAll(/\d+/g, 'N')}`;
       if (!findings.has(key)) {
@@ -104,13 +118,16 @@ for (const [index, door] of doors.entries()) {
         console.error(`${door.name} ${what}: ${file}\n${stack}\n`);
       }
     }
-    if (door.isOutside) continue;
+    if (door.isOutside || options.fixed) continue;
     if (!isSeed) batch.push(input);
     if (runs < seeds.length - 1 || runs % BATCH) continue;
     if ((await newBlocks()) > 0) corpus.push(...batch);
     batch = [];
   }
-  console.info(`fuzz: ${door.name}: ${runs} inputs, ${corpus.length - seeds.length} kept`);
+  console.info(`fuzz: ${door.name}: ${runs} inputs, ${refused} refused, ${corpus.length - seeds.length} kept`);
 }
-console.info(`fuzz: ${seen.size} blocks, ${findings.size} findings, seed ${seed}`);
+const reached = options.fixed ? '' : `${seen.size} blocks, `;
+console.info(
+  `fuzz: ${reached}${findings.size} findings, seed ${seed}, at most ${slowest.toFixed(0)} ms of processor time`,
+);
 process.exit(findings.size ? 1 : 0);

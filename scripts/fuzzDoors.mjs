@@ -17,6 +17,7 @@ import { openService } from './fuzzService.mjs';
  * @property {string} name
  * @property {readonly string[]} [tokens] Words of the format.
  * @property {number} [share] Of the time, 1 when absent.
+ * @property {number} inputs Of a run of fixed inputs: about eight seconds' worth.
  * @property {boolean} [isOutside] Runs in another process, whose coverage nobody sees.
  * @property {() => Promise<{ seeds: readonly unknown[], run: (input: any) => unknown }>} open
  */
@@ -102,6 +103,7 @@ const json = (/** @type {string} */ path) => JSON.parse(readFileSync(path, 'utf8
 export const DOORS = [
   {
     name: 'safetensors',
+    inputs: 60_000,
     tokens: [
       '"dtype":"',
       '"shape":[',
@@ -139,6 +141,7 @@ export const DOORS = [
   },
   {
     name: 'npz',
+    inputs: 60_000,
     tokens: [
       "'descr': '<f4'",
       "'shape': (",
@@ -162,6 +165,7 @@ export const DOORS = [
   },
   {
     name: 'image',
+    inputs: 10_000,
     tokens: [
       'IHDR',
       'IDAT',
@@ -179,13 +183,16 @@ export const DOORS = [
     ],
     async open() {
       const directory = 'test/golden/images/files';
-      const files = readdirSync(directory).map((file) => new Uint8Array(readFileSync(`${directory}/${file}`)));
+      const files = readdirSync(directory)
+        .sort()
+        .map((file) => new Uint8Array(readFileSync(`${directory}/${file}`)));
       const seeds = files.filter(({ length }) => length < 8192);
       return { seeds, run: (bytes) => decodeImage(bytes, { maxPixels: 1e6 }) };
     },
   },
   {
     name: 'model',
+    inputs: 150,
     async open() {
       const directory = 'models/swin-cifar10';
       const weights = new Uint8Array(readFileSync(`${directory}/model.safetensors`));
@@ -210,6 +217,7 @@ export const DOORS = [
   },
   {
     name: 'state dict',
+    inputs: 300,
     async open() {
       const directory = 'models/swin-cifar10';
       const { tensors } = readSafetensors(readFileSync(`${directory}/model.safetensors`));
@@ -225,6 +233,7 @@ export const DOORS = [
   },
   {
     name: 'arguments',
+    inputs: 30_000,
     share: 3,
     async open() {
       const engine = await createWindowAttention();
@@ -254,9 +263,10 @@ export const DOORS = [
       };
     },
   },
-  { name: 'service', open: openService },
+  { name: 'service', inputs: 8000, open: openService },
   {
     name: 'command line',
+    inputs: 30,
     isOutside: true,
     async open() {
       const seeds = [
@@ -275,7 +285,7 @@ export const DOORS = [
           );
           const { status, stderr, signal } = spawnSync('node', ['build/cli/main.js', ...texts], {
             encoding: 'utf8',
-            timeout: 120_000,
+            timeout: 600_000,
           });
           if (signal || ![0, 1, 2].includes(status ?? -1)) throw new Error(`ended with ${signal ?? status}: ${stderr}`);
           if (/^\s+at .*:\d+:\d+/m.test(stderr)) throw new Error(`prints a stack: ${stderr}`);

@@ -62,7 +62,9 @@ function seeds() {
   ].map(tensor);
   const attention = writeSafetensors(/** @type {any} */ ({ q, k, v, bias: tensor([2, 4, 4]) }));
   const directory = 'test/golden/images/files';
-  const [file] = readdirSync(directory).filter((name) => /\.png$/.test(name));
+  const [file] = readdirSync(directory)
+    .filter((name) => /\.png$/.test(name))
+    .sort();
   const image = new Uint8Array(readFileSync(`${directory}/${file}`));
   const common = { method: 'POST', chunk: 100_000, end: 'close' };
   return [

@@ -40,6 +40,49 @@ describe.each(functions)('%s', (name, called) => {
   });
 });
 
+describe('objects without a prototype, which have no text', () => {
+  const bare: unknown = Object.create(null);
+  const full: unknown = new Proxy({}, { get: (_, key) => (key === 'then' ? undefined : bare) });
+
+  // They are no options of an engine, and no tensors.
+  const taking = ['createWindowAttention', 'writeSafetensors'];
+  it.each(functions.filter(([name]) => !taking.includes(name)))('are refused by %s', async (_, called) => {
+    for (const args of [Array(4).fill(bare), Array(4).fill(full)]) {
+      const outcome = (async () => called(...args))();
+      await expect(outcome).rejects.toThrow(OURS);
+      await expect(outcome).rejects.toSatisfy((error) => error instanceof TypeError || error instanceof RangeError);
+    }
+  });
+
+  it.each(['backend', 'relaxed', 'threads', 'wasm'])('are refused as the option %s of an engine', async (name) => {
+    const refused = new RegExp(`^"${name}" expected .*, got Object$`);
+    await expect(createWindowAttention({ [name]: bare })).rejects.toThrow(refused);
+  });
+
+  it.each(['atol', 'rtol'])('are refused as %s of compare and of checkCase', async (name) => {
+    const dims = [1, 1, 1, 1];
+    const q = { data: new Float32Array(1), dims };
+    const refused = new RegExp(`^"${name}" expected a number.*, got (Object|Symbol\\(x\\))$`);
+    for (const value of [bare, Symbol('x')]) {
+      expect(() => oracle.compare(q, q, { atol: 0, rtol: 0, [name]: value })).toThrow(refused);
+      const judged = (async () => oracle.checkCase({ q, k: q, v: q }, { o: q }, { [name]: value }))();
+      await expect(judged).rejects.toThrow(refused);
+    }
+  });
+
+  it.each(['dtype', 'attention', 'onProgress', 'fetch', 'signal', 'cache'])(
+    'are refused as the option %s of a model, and so is a number',
+    async (name) => {
+      const known = { config, weights: writeSafetensors(tensors) };
+      for (const value of [bare, 7, null]) {
+        const outcome = SwinForImageClassification.fromPretrained(known, { [name]: value });
+        await expect(outcome).rejects.toThrow(OURS);
+        await expect(outcome).rejects.toBeInstanceOf(TypeError);
+      }
+    },
+  );
+});
+
 describe('options that are null', () => {
   let attention: WindowAttention;
   beforeAll(async () => {

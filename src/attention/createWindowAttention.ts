@@ -2,7 +2,7 @@ import { kernels } from '#kernels';
 import { KernelCore, MAX_THREADS } from '../kernel/core.js';
 import { givenSource, packagedSource } from '../kernel/kernelSource.js';
 import { supportsSimd } from '../kernel/simd.js';
-import { checkInteger, checkKeys, checkObject, checkOneOf, message } from '../tensor/check.js';
+import { checkInteger, checkKeys, checkObject, checkOneOf, describe, message } from '../tensor/check.js';
 import { engineOf } from './engine.js';
 import type { WindowAttention, WindowAttentionOptions } from './interface.js';
 import { kernelOperations } from './kernelOperations.js';
@@ -18,7 +18,7 @@ export async function createWindowAttention(options: WindowAttentionOptions = {}
   checkKeys('options', checkObject('options', options), ['backend', 'relaxed', 'threads', 'wasm']);
   const { relaxed = false, wasm } = options;
   const wanted = checkOneOf('backend', options.backend ?? 'auto', ['auto', 'wasm', 'typescript']);
-  if (typeof relaxed !== 'boolean') throw new TypeError(message('relaxed', 'a boolean', String(relaxed)));
+  if (typeof relaxed !== 'boolean') throw new TypeError(message('relaxed', 'a boolean', describe(relaxed)));
   const threads = checkInteger('threads', options.threads ?? 1, 0, MAX_THREADS);
   if (wanted === 'typescript' || (wanted === 'auto' && !supportsSimd('simd'))) return typescriptEngine();
   if (!supportsSimd('simd')) throw new Error('"backend" expected a host with WebAssembly SIMD for "wasm", got none');

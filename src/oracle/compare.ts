@@ -104,7 +104,7 @@ function ulp(value: number, precision: number, minExponent: number): number {
 }
 
 function checkTolerance(name: string, value: number): number {
-  if (typeof value !== 'number') throw new TypeError(message(name, 'a number ≥ 0', value));
+  if (typeof value !== 'number') throw new TypeError(message(name, 'a number ≥ 0', describe(value)));
   if (!(value >= 0)) throw new RangeError(message(name, 'a number ≥ 0', describe(value)));
   return value;
 }
