@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { coreOf } from '../src/attention/engine.js';
+import { createWindowAttention, type WindowAttention } from '../src/index.js';
 import { CallQueue } from '../src/kernel/callQueue.js';
 import { KernelMemory } from '../src/kernel/memory.js';
 import { SLACK } from '../src/kernel/schema.js';
@@ -37,6 +39,16 @@ describe('KernelMemory', () => {
         expect(memory.freeRanges).toEqual([{ start: 1024, end: memory.byteLength }]);
       }),
     );
+  });
+
+  it('takes the smallest range that fits, so that large ones stay whole', () => {
+    const memory = new KernelMemory(KernelMemory.create(false), 1024);
+    const sizes = [40_000, 64, 9_000, 64, 20_000, 64];
+    const pointers = sizes.map((size) => memory.allocate(size));
+    for (const at of [0, 2, 4]) memory.free(pointers[at] as number);
+    expect(memory.allocate(8_000)).toBe(pointers[2]);
+    expect(memory.allocate(8_000)).toBe(pointers[4]);
+    expect(memory.allocate(40_000)).toBe(pointers[0]);
   });
 
   it('places the arrays of one allocation apart, and none for size 0', () => {
@@ -135,5 +147,25 @@ describe('CallQueue', () => {
     await Promise.all([first, ...calls]);
     expect(count).toBe(10_000);
     expect(isFreed).toBe(true);
+  });
+});
+
+describe('the memory of an engine', () => {
+  const tensor = (dims: number[]) => ({ data: new Float32Array(dims.reduce((a, b) => a * b, 1)), dims });
+  const [B, H, L, D] = [64, 16, 49, 32];
+  const [q, dO] = [tensor([B, H, L, D]), tensor([B, H, L, D])];
+  const [qkv, dImage] = [tensor([4, 28, 28, 3 * H * D]), tensor([4, 28, 28, H * D])];
+  const image = { qkv, numHeads: H, windowSize: 7, shiftSize: 3, relativePositionBias: tensor([H, L, L]) };
+
+  it.each<[string, number, (engine: WindowAttention) => Promise<unknown>]>([
+    ['forward', 1.5, (engine) => engine.forward({ q, k: q, v: q })],
+    ['backward', 2, (engine) => engine.backward({ q, k: q, v: q, dO })],
+    ['shiftedWindowAttention', 3, (engine) => engine.shiftedWindowAttention(image)],
+    ['shiftedWindowAttentionBackward', 5, (engine) => engine.shiftedWindowAttentionBackward({ ...image, dO: dImage })],
+  ])('holds parts of what %s takes, not all of it', async (_, megabytes, call) => {
+    const engine = await createWindowAttention({ backend: 'wasm' });
+    await call(engine);
+    expect(coreOf(engine)?.memory.byteLength).toBeLessThanOrEqual(megabytes * 2 ** 20);
+    await engine.dispose();
   });
 });
