@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { kernels as attentionKernels } from '#kernels';
-import { KernelCore } from '../src/kernel/core.js';
+import { type KernelCall, KernelCore } from '../src/kernel/core.js';
+import type { Job } from '../src/kernel/job.js';
 import { packagedSource } from '../src/kernel/kernelSource.js';
+import { CONSTANTS } from '../src/kernel/schema.js';
 import { gelu, layerNorm, linear } from '../src/reference/index.js';
 import { linearInt8, quantizeWeight } from '../src/reference/linearInt8.js';
 import { layerNormJob } from '../src/swin/layerNormJob.js';
@@ -28,6 +30,7 @@ const problem = fc.record({
   residual: fc.constantFrom('none', 'apart', 'in place'),
   type: fc.constantFrom('float32', 'float16', 'bfloat16'),
   dtype: fc.constantFrom(undefined, 'float32' as const, 'float16' as const, 'bfloat16' as const),
+  isSplit: fc.boolean(),
   seed: fc.integer(),
 });
 
@@ -37,6 +40,20 @@ function add(a: TensorLike, b: TensorLike): Tensor<Float64Array> {
     a.dims,
     toFloat64(a).map((value, i) => value + (y[i] as number)),
   );
+}
+
+/** A job of one thread in the parts that many threads share, a panel each. */
+function byPanels(job: Job<'linear'>, outputs: number): Job<'linear'> {
+  const panels = Math.ceil(outputs / CONSTANTS.PANEL);
+  return {
+    ...job,
+    parts: job.parts * panels,
+    enter: (part, place) => ({
+      ...job.enter(Math.floor(part / panels), place),
+      firstPanel: part % panels,
+      panels: 1,
+    }),
+  };
 }
 
 describe.each([1, 3])('linear and layerNorm in %i threads', (threads) => {
@@ -64,7 +81,7 @@ describe.each([1, 3])('linear and layerNorm in %i threads', (threads) => {
   it('agree with the reference at random sizes, fused with norm, bias, gelu and residual', async () => {
     await fc.assert(
       fc.asyncProperty(problem, async ({ rows, inputs, outputs, type, dtype, seed, ...options }) => {
-        const { hasNorm, hasBias, isGelu, residual } = options;
+        const { hasNorm, hasBias, isGelu, residual, isSplit } = options;
         const next = randomNumbers(seed);
         const x = randomTensor([rows, inputs], next, 2);
         const wide = randomTensor([outputs, inputs], next, inputs ** -0.5);
@@ -90,7 +107,10 @@ describe.each([1, 3])('linear and layerNorm in %i threads', (threads) => {
           isGelu,
           residual: { none: 0, apart: weights.place(present(added)), 'in place': o }[residual] as number,
         };
-        await core.call((call) => call.step(() => linearJob(call, kernels, step)));
+        const jobOf = (call: KernelCall) => linearJob(call, kernels, step) as Job<'linear'>;
+        await core.call((call) =>
+          call.step(() => (isSplit && threads === 1 ? byPanels(jobOf(call), outputs) : jobOf(call))),
+        );
         expect(maxError(outputAt(o, rows, outputs), expected)).toBeLessThanOrEqual(2e-5);
         weights.release();
         core.memory.free(o);
