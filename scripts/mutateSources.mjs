@@ -27,14 +27,25 @@ const TESTS = [
   [
     /^src\/(arguments|tensor)\//,
     ['windowAttention', 'shiftedWindow', 'half.test', 'createWindowAttention'],
-    ['publicArguments', 'half', 'lifetimes', 'linearInt8', 'zip', 'safetensors', 'oracle.test', 'products'],
+    [
+      'publicArguments',
+      'half',
+      'lifetimes',
+      'linearInt8',
+      'zip',
+      'decodeImage',
+      'safetensors',
+      'oracle.test',
+      'products',
+    ],
   ],
-  [/^src\/swin\/(preprocess|resize|timmPreprocessor)/, ['preprocess', 'resize'], []],
+  [/^src\/swin\/(preprocess|resize|timmPreprocessor)/, ['preprocess', 'resize'], ['swin.test']],
   [
     /^src\/(kernel|attention)\//,
     ['windowAttention', 'shiftedWindow', 'createWindowAttention'],
     [
       'halfInputs',
+      'bandParts',
       'memory',
       'engineModel',
       'lifetimes',
