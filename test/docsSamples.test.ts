@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { transform } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { compileSamples, type TypeScriptSample } from './support/compileSamples.js';
@@ -80,6 +81,22 @@ describe.skipIf(process.platform === 'win32')('samples', () => {
     },
     LIMIT,
   );
+
+  it('of a service tell its every request why the model did not load', async () => {
+    const block = codeBlocks('README.md').find(({ text }) => text.includes('async fetch(')) as CodeBlock;
+    const failing = block.text.replace('https://example.com/', 'http://127.0.0.1:9/');
+    expect(failing).not.toBe(block.text);
+    const { code } = await transform(failing, { loader: 'ts' });
+    writeFileSync(join(folderOf('README.md'), 'service.mjs'), code);
+    const requests = `import { readFileSync } from 'node:fs';
+      import service from './service.mjs';
+      const fetch = () =>
+        service.fetch(new Request('http://x/', { method: 'POST', body: readFileSync('photo.jpg') })).catch(String);
+      for (const answer of [await fetch(), await fetch(), ...(await Promise.all([fetch(), fetch()]))]) console.log(answer);`;
+    writeFileSync(join(folderOf('README.md'), 'requests.mjs'), requests);
+    const answers = (await run(block.at, ['node', 'requests.mjs'], folderOf('README.md'))).trim().split('\n');
+    expect(answers).toEqual(Array(4).fill(expect.stringMatching(/config\.json expected to be fetched, got/)));
+  });
 
   it('in Python parse', async () => {
     if (!python) return;
