@@ -277,6 +277,18 @@ it.runIf(existsSync('/proc/self'))('refuses a directory that the file system has
   ]);
 });
 
+it.each(['none.png', 'text.png'])('quantizes nothing where an image cannot be read: %s', async (image) => {
+  await writeFile(path('text.png'), 'no image');
+  for (const images of [[image], ['--calibrate', image]]) {
+    const { code, stderr } = await cli('quantize', MODEL, ...images, '-o', 'none/model');
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringMatching(new RegExp(`^flash-window-attention: [^\\n]*${image}[^\\n]*\\n$`)),
+    ]);
+    expect(existsSync(path('none'))).toBe(false);
+  }
+});
+
 describe('stdout', () => {
   it('may be closed early: that is silent', async () => {
     await save(

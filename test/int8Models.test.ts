@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -246,6 +246,17 @@ describe('quantize', () => {
     expect([same.code, same.stderr]).toEqual([2, expect.stringMatching(/expected another directory/)]);
     const again = await quantize(source, '-o', join(directory, 'again'));
     expect([again.code, again.stderr]).toEqual([2, expect.stringMatching(/expected weights of floats/)]);
+  });
+
+  it("refuses to leave another model's preprocessor_config.json beside its own files", async () => {
+    const [source, output] = [join(directory, 'plain'), join(directory, 'other')];
+    for (const place of [source, output]) await mkdir(place);
+    for (const file of ['config.json', 'model.safetensors'])
+      await copyFile(new URL(file, FLOAT16_MODEL), join(source, file));
+    await writeFile(join(output, 'preprocessor_config.json'), '{}');
+    const { code, stderr } = await quantize(source, '-o', output);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/preprocessor_config\.json expected not to be there/)]);
+    expect(await readdir(output)).toEqual(['preprocessor_config.json']);
   });
 });
 

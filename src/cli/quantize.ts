@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { createWindowAttention } from '../attention/createWindowAttention.js';
@@ -44,7 +45,7 @@ export interface QuantizeResult {
 
 type Files = Parameters<typeof SwinForImageClassification.fromStateDict>;
 
-/** Writes an int8 model to a directory, and compares it with the given one on images, if there are any. */
+/** Compares an int8 model with the given one on images, if there are any, and then writes it to a directory. */
 export async function quantize(
   source: string,
   paths: readonly string[],
@@ -63,6 +64,12 @@ export async function quantize(
   const inputs = seen.length > 0 ? await layerInputs(tensors, config, seen) : undefined;
   const result = quantizeStateDict(tensors, config, inputs);
   if (result.layers.length === 0) throw new UsageError(`${source}: expected weights of floats, got a model of int8`);
+  const pixels = await Promise.all(images.map(read));
+  const logits =
+    pixels.length > 0 && compared(...(await logitsOfBoth([tensors, config], [result.tensors, config], pixels)));
+  const stale = join(output, 'preprocessor_config.json');
+  if (!preprocessor && existsSync(stale))
+    throw new UsageError(`${stale} expected not to be there: ${source} has none that could take its place`);
   const jsonFile = (name: string, value: object) =>
     [join(output, name), `${JSON.stringify(value, undefined, 2)}\n`] as const;
   await writeDirectory(output, [
@@ -70,9 +77,6 @@ export async function quantize(
     ...(preprocessor ? [jsonFile('preprocessor_config.json', preprocessor)] : []),
     [join(output, 'model.safetensors'), writeSafetensors(result.tensors, { format: 'pt' })],
   ]);
-  const pixels = await Promise.all(images.map(read));
-  const logits =
-    pixels.length > 0 && compared(...(await logitsOfBoth([tensors, config], [result.tensors, config], pixels)));
   return {
     output,
     bytes: [bytesOf(tensors), bytesOf(result.tensors)],
