@@ -1,7 +1,8 @@
-// node load.mjs [--url http://127.0.0.1:8787] [--seconds 600] [--clients 16] [--bad 100]: loads a service that runs in
-// another process and compares every answer with the package's own. Of each 1,000 requests `bad` are malformed; a quarter
-// of the time goes to right requests alone, so that latencies with and without bad ones come from one run. Ends with 1
-// where an answer is wrong or is missing, or where the memory that /metrics tells grows.
+// node load.mjs [--url http://127.0.0.1:8787] [--seconds 600] [--clients 16] [--bad 100] [--delay MS]: loads a service that
+// runs in another process and compares every answer with the package's own. Of each 1,000 requests `bad` are malformed; a
+// quarter of the time goes to right requests alone, so that latencies with and without bad ones come from one run. Ends with
+// 1 where an answer is wrong or is missing, where the memory that /metrics tells grows, or where it tells of a p99 of the
+// event loop's delay above `delay`.
 import { readFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { parseArgs } from 'node:util';
@@ -17,9 +18,10 @@ const { values } = parseArgs({
     clients: { type: 'string', default: '16' },
     bad: { type: 'string', default: '100' },
     image: { type: 'string' },
+    delay: { type: 'string', default: 'Infinity' },
   },
 });
-const [seconds, clients, bad] = [values.seconds, values.clients, values.bad].map(Number);
+const [seconds, clients, bad, maxDelay] = [values.seconds, values.clients, values.bad, values.delay].map(Number);
 const SAFETENSORS = 'application/vnd.safetensors';
 const MAX_GROWTH = 1.3;
 
@@ -45,12 +47,25 @@ const report = {
   bad: summary(mixed.wrong),
   answers: counts,
   wrongAnswers: wrongAnswers.length,
-  memoryMiB: { secondQuarter: mebibytes(before), end: mebibytes(after), max: mebibytes(Math.max(...known)) },
+  memoryMiB: {
+    first: mebibytes(known[0]),
+    secondQuarter: mebibytes(before),
+    end: mebibytes(after),
+    max: mebibytes(Math.max(...known)),
+  },
   eventLoopDelayMs: { p50: lag[0] * 1e3, p99: lag[1] * 1e3, max: lag[2] * 1e3 },
 };
 console.log(JSON.stringify(report, undefined, 2));
 for (const text of wrongAnswers.slice(0, 10)) console.error(text);
-process.exit(wrongAnswers.length > 0 || after > before * MAX_GROWTH ? 1 : 0);
+const misses = [
+  wrongAnswers.length > 0 && `${wrongAnswers.length} wrong answers`,
+  alone.right.length + mixed.right.length === 0 && 'no answer',
+  after > before * MAX_GROWTH && `memory grew from ${mebibytes(before)} to ${mebibytes(after)} MiB`,
+  report.eventLoopDelayMs.p99 > maxDelay &&
+    `event-loop delay of ${report.eventLoopDelayMs.p99} ms, at most ${maxDelay}`,
+].filter(Boolean);
+for (const miss of misses) console.error(miss);
+process.exit(misses.length > 0 ? 1 : 0);
 
 /** Right requests with what they must be answered, and wrong ones with their status. */
 async function requests() {

@@ -1,5 +1,6 @@
-// npm run test:examples -- [--only NAME] [--load SECONDS]: packs the package once, copies each example into an empty
-// folder, installs its dependencies and the tarball there, and uses it.
+// npm run test:examples -- [--only NAME] [--load SECONDS] [--clients N] [--delay MS]: packs the package once, copies each
+// example into an empty folder, installs its dependencies and the tarball there, and uses it; `edge` for so long, by so many
+// clients, and with at most so much delay of the event loop at p99, which only a quiet machine can hold.
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +9,12 @@ import { parseArgs } from 'node:util';
 import { install, pack } from './install.mjs';
 
 const { values: options } = parseArgs({
-  options: { only: { type: 'string', default: '' }, load: { type: 'string', default: '15' } },
+  options: {
+    only: { type: 'string', default: '' },
+    load: { type: 'string', default: '15' },
+    clients: { type: 'string', default: '16' },
+    delay: { type: 'string', default: 'Infinity' },
+  },
 });
 const here = fileURLToPath(new URL('.', import.meta.url));
 const work = mkdtempSync(join(tmpdir(), 'flash-window-attention-examples-'));
@@ -26,7 +32,11 @@ try {
   for (const [i, name] of examples.entries()) {
     const begun = performance.now();
     const { check } = await import(new URL(`checks/${name}.mjs`, import.meta.url).href);
-    const says = await check(directories[i], { loadSeconds: Number(options.load) });
+    const says = await check(directories[i], {
+      loadSeconds: Number(options.load),
+      clients: Number(options.clients),
+      delay: Number(options.delay),
+    });
     console.log(`${name}: ${says}, ${((performance.now() - begun) / 1000).toFixed(1)} s`);
   }
 } finally {

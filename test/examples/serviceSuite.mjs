@@ -107,6 +107,7 @@ async function refuses(post, url) {
     [422, '/classify', 'application/octet-stream', new Uint8Array(12)],
     [422, '/attention', SAFETENSORS, lyingHeader('{}', 2 ** 40)],
     [422, '/attention', SAFETENSORS, lyingHeader('{"q":{"dtype":"F32","shape":[1,1,1,1],"data_offsets":[0,4000000]}}')],
+    [422, '/attention', SAFETENSORS, lyingHeader(`{${' '.repeat(70_000)}}`)],
     [422, '/attention', SAFETENSORS, writeSafetensors({ q })],
     [422, '/attention', SAFETENSORS, writeSafetensors({ q, k: q, v: q, dO: q })],
     [422, '/attention', SAFETENSORS, writeSafetensors({ q: long, k: long, v: long })],

@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import type { SwinOptions } from 'flash-window-attention/swin';
 import { createIsolateBackend } from './isolate.ts';
 import { once } from './once.ts';
 import { createService } from './service.ts';
@@ -16,7 +17,8 @@ declare const Bun: {
 const embedded = () =>
   fileURLToPath(new URL('.', import.meta.resolve('flash-window-attention/models/swin-cifar10/config.json')));
 const model = Bun.env.MODEL;
-const backend = once(() => createIsolateBackend(model ?? embedded()));
+const dtype = Bun.env.DTYPE as SwinOptions['dtype'];
+const backend = once(() => createIsolateBackend(model ?? embedded(), { dtype }));
 const service = createService(backend, { model: model ?? 'swin-cifar10', runtime: `bun ${Bun.version}` });
 const { url } = Bun.serve({
   port: Number(Bun.env.PORT ?? 8787),

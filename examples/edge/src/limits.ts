@@ -2,6 +2,8 @@
 export const LIMITS = {
   /** Bytes of a body. */
   body: 8 * 2 ** 20,
+  /** Bytes of a safetensors file's header, which names six tensors: millions of names would hold up all others. */
+  header: 2 ** 16,
   /** Pixels of an image: 64 MB of RGBA would leave a Worker of 128 MB nothing. */
   pixels: 4_000_000,
   /** Multiplications of one call of attention, 2·B·H·L²·D: a second or so. */

@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { serve } from '@hono/node-server';
 import { createSwinPool } from 'flash-window-attention/pool';
+import type { SwinOptions } from 'flash-window-attention/swin';
 import type { Backend } from './backend.ts';
 import { LIMITS } from './limits.ts';
 import { createService } from './service.ts';
@@ -10,6 +11,7 @@ import { createService } from './service.ts';
 const model = process.env.MODEL;
 const pool = await createSwinPool({
   model,
+  dtype: process.env.DTYPE as SwinOptions['dtype'],
   maxPixels: LIMITS.pixels,
   ...(process.env.WORKERS && { workers: Number(process.env.WORKERS) }),
 });

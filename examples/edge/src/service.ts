@@ -129,6 +129,9 @@ function checkType(request: Request, types: readonly string[]): string {
 }
 
 function attentionArgs(bytes: Uint8Array): ForwardArgs {
+  const header = bytes.length < 8 ? 0 : new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
+  if (header > LIMITS.header)
+    throw new RangeError(`a header of at most ${LIMITS.header} bytes expected, got ${header}`);
   const { tensors } = readSafetensors(bytes);
   const unknown = Object.keys(tensors).find((name) => !TENSORS.includes(name));
   if (unknown !== undefined) throw new RangeError(`tensors expected ${TENSORS.join(', ')}, got ${unknown}`);
