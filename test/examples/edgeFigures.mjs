@@ -1,6 +1,6 @@
 // npm run figures:edge: what examples/edge takes in workerd, Node, Deno and Bun, from the packed package: time and processor
-// time from a cold start to the first answer, processor time a request, and memory over an empty server. With the embedded
-// model, and with a Swin-T of random weights in int8, in Workers from assets in two shards.
+// time from a cold start to the first answer, processor time a request, and memory after 20 more requests. With the embedded
+// model, and with a Swin-T of random weights in int8 and in float16, in Workers from assets in shards.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,10 +17,13 @@ const work = mkdtempSync(join(tmpdir(), 'flash-window-attention-edge-'));
 try {
   const directory = await install('edge', work, pack(work));
   execFileSync('node', ['build.mjs'], { cwd: directory });
-  const files = await swinTiny();
-  const model = join(work, 'swin-tiny');
-  mkdirSync(model);
-  for (const [name, bytes] of Object.entries(files)) writeFileSync(join(model, name), bytes);
+  const models = { int8: await swinTiny('int8'), float16: await swinTiny('float16') };
+  const directories = {};
+  for (const [dtype, files] of Object.entries(models)) {
+    directories[dtype] = join(work, dtype);
+    mkdirSync(directories[dtype]);
+    for (const [name, bytes] of Object.entries(files)) writeFileSync(join(directories[dtype], name), bytes);
+  }
   const permissions = ['--no-remote', '--allow-net', '--allow-read', '--allow-env'];
   const node = "require('node:http').createServer((_, response) => response.end()).listen(process.env.PORT)";
   const deno = "Deno.serve({ port: Number(Deno.env.get('PORT')) }, () => new Response())";
@@ -36,16 +39,19 @@ try {
       service: [bin('@oven/bun-linux-x64/bin/bun'), 'src/bun.ts'],
     },
   };
-  const rows = await workerdFigures(directory, photograph, files);
+  const rows = await workerdFigures(directory, photograph, models);
   for (const [name, commands] of Object.entries(runtimes)) {
-    rows.push(...(await serverFigures(name, commands, directory, photograph, model)));
+    rows.push(...(await serverFigures(name, commands, directory, photograph, directories)));
   }
+  const both = (bytes) => `${Math.round(bytes / 1e6)} MB (${Math.round(bytes / 2 ** 20)} MiB)`;
   console.log(
-    '| runtime | model | cold start to first answer | of it processor time | processor time a request | memory over an empty server | peak of it |',
+    '| runtime | model | cold start to first answer | of it processor time | processor time a request | memory in all | of it its own | over an empty server | peak over it |',
   );
-  console.log('|---|---|---|---|---|---|---|');
-  for (const { runtime, model: own, coldMs, coldCpuMs, cpuMs, memory, peak } of rows) {
-    console.log(`| ${runtime} | ${own} | ${coldMs} ms | ${coldCpuMs} ms | ${cpuMs} ms | ${memory} MiB | ${peak} MiB |`);
+  console.log('|---|---|---|---|---|---|---|---|---|');
+  for (const { runtime, model, coldMs, coldCpuMs, cpuMs, memory, own, peak, empty } of rows) {
+    const times = [coldMs, coldCpuMs, cpuMs].map((ms) => `${ms} ms`);
+    const sizes = [memory, own, memory - empty.memory, peak - empty.memory].map(both);
+    console.log(`| ${[runtime, model, ...times, ...sizes].join(' | ')} |`);
   }
 } finally {
   rmSync(work, { recursive: true, force: true, maxRetries: 3 });

@@ -9,11 +9,14 @@ export function processorTime(pid) {
   return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS;
 }
 
-/** What a process holds now, and the most that it held, MiB. */
+/**
+ * Bytes that a process holds now, those of them that it shares with no file, and the most that it held. The others are pages
+ * of its executable, of which a machine has one copy for all processes.
+ */
 export function memoryOf(pid) {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-  const mebibytes = (name) => Math.round(Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)[1]) / 1024);
-  return { memory: mebibytes('VmRSS'), peak: mebibytes('VmHWM') };
+  const bytes = (name) => Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)[1]) * 1024;
+  return { memory: bytes('VmRSS'), own: bytes('RssAnon'), peak: bytes('VmHWM') };
 }
 
 /** Processes called `name` that this one started. */

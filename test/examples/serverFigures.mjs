@@ -8,18 +8,15 @@ const REQUESTS = 20;
 const RETRY = 5;
 const LATEST = 60_000;
 
-/** Rows of figures of one runtime: the service with the embedded model, and with that in a directory. */
-export async function serverFigures(runtime, { empty, service }, cwd, photograph, directory) {
+/** Rows of figures of one runtime: the service with the embedded model, and with a Swin-T of each type in its directory. */
+export async function serverFigures(runtime, { empty, service }, cwd, photograph, directories) {
   const classify = { path: '/classify?square=true&topK=1', method: 'POST', body: photograph };
   const nothing = await measured(empty, { cwd }, { path: '/', method: 'GET' });
+  const models = Object.entries(directories).map(([dtype, MODEL]) => [`Swin-T, ${dtype}`, { MODEL, DTYPE: dtype }]);
   const rows = [];
-  for (const [model, env] of [
-    ['embedded', {}],
-    ['Swin-T, int8', { MODEL: directory }],
-  ]) {
+  for (const [model, env] of [['embedded', {}], ...models]) {
     const figures = await measured(service, { cwd, env: { WORKERS: '1', ...env } }, classify);
-    const { memory, peak } = figures;
-    rows.push({ runtime, model, ...figures, memory: memory - nothing.memory, peak: peak - nothing.memory });
+    rows.push({ runtime, model, ...figures, empty: nothing });
   }
   return rows;
 }

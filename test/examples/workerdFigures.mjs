@@ -6,36 +6,33 @@ import { childrenCalled, memoryOf, processorTime } from './processFigures.mjs';
 const REQUESTS = 20;
 const EMPTY = 'export default { fetch: async (request) => Response.json(await request.arrayBuffer()) };';
 
-/** Rows of figures in workerd: the service with the embedded model, and with `files` as the assets of another. */
-export async function workerdFigures(directory, photograph, files) {
+/** Rows of figures in workerd: the service with the embedded model, and with each of `models`, files by type, as its assets. */
+export async function workerdFigures(directory, photograph, models) {
   const { Miniflare } = createRequire(join(directory, 'package.json'))('miniflare');
-  const modules = await bundled(directory);
-  const assets = {
-    bindings: { MODEL: '/swin-tiny/' },
-    serviceBindings: {
-      async ASSETS(request) {
-        const bytes = files[basename(new URL(request.url).pathname)];
-        return bytes === undefined ? new Response('', { status: 404 }) : new Response(bytes);
-      },
-    },
-  };
   const figures = (own, more) => measured(Miniflare, own, more, photograph);
   const empty = await figures([{ type: 'ESModule', path: 'empty.js', contents: EMPTY }], {});
-  const over = ({ memory, peak, ...rest }) => ({
-    ...rest,
-    memory: memory - empty.memory,
-    peak: peak - empty.memory,
-  });
-  return [
-    { runtime: 'workerd', model: 'embedded', ...over(await figures(modules, {})) },
-    { runtime: 'workerd', model: 'Swin-T, int8', ...over(await figures(modules, assets)) },
-  ];
+  const row = async (model, own, more) => ({ runtime: 'workerd', model, ...(await figures(own, more)), empty });
+  const rows = [await row('embedded', await bundled(directory, 'src/workers.ts'), {})];
+  const modules = await bundled(directory, 'src/workersModel.ts');
+  for (const [dtype, files] of Object.entries(models)) {
+    const assets = {
+      bindings: { MODEL: '/swin-tiny/', DTYPE: dtype },
+      serviceBindings: {
+        async ASSETS(request) {
+          const bytes = files[basename(new URL(request.url).pathname)];
+          return bytes === undefined ? new Response('', { status: 404 }) : new Response(bytes);
+        },
+      },
+    };
+    rows.push(await row(`Swin-T, ${dtype}`, modules, assets));
+  }
+  return rows;
 }
 
-async function bundled(directory) {
+async function bundled(directory, entry) {
   const { outputFiles } = await build({
     absWorkingDir: directory,
-    entryPoints: ['src/workers.ts'],
+    entryPoints: [entry],
     bundle: true,
     minify: true,
     format: 'esm',
