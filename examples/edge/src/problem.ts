@@ -3,17 +3,19 @@ export class Problem extends Error {
   readonly status: number;
   readonly title: string;
 
-  constructor(status: number, title: string, detail: string) {
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(status: number, title: string, detail: string, headers: Readonly<Record<string, string>> = {}) {
     super(detail);
     this.status = status;
     this.title = title;
+    this.headers = headers;
   }
 
   response(instance: string): Response {
     const { status, title, message } = this;
     const body = { type: 'about:blank', title, status, detail: message, instance };
-    const headers = new Headers({ 'content-type': 'application/problem+json' });
-    if (status === 429) headers.set('retry-after', '1');
+    const headers = { ...this.headers, 'content-type': 'application/problem+json' };
     return new Response(JSON.stringify(body), { status, headers });
   }
 }

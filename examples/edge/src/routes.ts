@@ -82,7 +82,13 @@ export const attentionRoute = createRoute({
   request: {
     query: z.strictObject({
       lse: flag("Also return logsumexp of the scores' rows, [B, H, L]."),
-      scale: z.coerce.number().optional().openapi({ description: 'D ** -0.5 when absent.' }),
+      // Nothing would be 0.
+      scale: z
+        .string()
+        .regex(/\d/, 'expected a number')
+        .pipe(z.coerce.number())
+        .optional()
+        .openapi({ type: 'number', description: 'D ** -0.5 when absent.' }),
     }),
     body: { required: true, content: { [SAFETENSORS_TYPE]: { schema: binary } } },
   },

@@ -32,7 +32,10 @@ export interface ServiceInfo {
 /** The service. `backend` loads the model once; where it rejects, the next request calls it again. */
 export function createService(backend: () => Promise<Backend>, { model, runtime, gauges }: ServiceInfo) {
   const metrics = new Metrics();
-  const paths = new Set(['/openapi.json', ...ROUTES.map(({ path }) => path)]);
+  const methods = new Map<string, string>([
+    ['/openapi.json', 'GET'],
+    ...ROUTES.map(({ path, method }) => [path, method.toUpperCase()] as const),
+  ]);
   const app = new OpenAPIHono({
     defaultHook(result) {
       if (result.success) return;
@@ -47,7 +50,7 @@ export function createService(backend: () => Promise<Backend>, { model, runtime,
     if (isLimited && metrics.inFlight >= LIMITS.requests) {
       metrics.count(pathOf(c), 429, 0);
       const detail = `at most ${LIMITS.requests} requests at once are taken`;
-      return new Problem(429, 'Too Many Requests', detail).response(c.req.path);
+      return new Problem(429, 'Too Many Requests', detail, { 'retry-after': '1' }).response(c.req.path);
     }
     if (isLimited) metrics.inFlight++;
     try {
@@ -57,9 +60,17 @@ export function createService(backend: () => Promise<Backend>, { model, runtime,
       metrics.count(pathOf(c), c.res.status, (performance.now() - start) / 1000);
     }
   });
-  const pathOf = (c: Context) => (paths.has(c.req.path) ? c.req.path : 'other');
+  const pathOf = (c: Context) => (methods.has(c.req.path) ? c.req.path : 'other');
   app.onError((error, c) => problemOf(error, c.req.raw.signal).response(c.req.path));
-  app.notFound((c) => new Problem(404, 'Not Found', `no ${c.req.method} ${c.req.path}`).response(c.req.path));
+  app.notFound((c) => {
+    const { path, method } = c.req;
+    const allowed = methods.get(path);
+    if (!allowed) return new Problem(404, 'Not Found', `no ${method} ${path}`).response(path);
+    const problem = new Problem(405, 'Method Not Allowed', `method expected ${allowed}, got ${method}`, {
+      allow: allowed,
+    });
+    return problem.response(path);
+  });
 
   app.openapi(classifyRoute, async (c) => {
     const { topK, ...query } = c.req.valid('query');
@@ -114,15 +125,20 @@ interface ImageQuery {
 async function imageOf(request: Request, { width, height }: ImageQuery): Promise<Uint8Array | RawImage> {
   const type = checkType(request, [...IMAGE_TYPES, PIXELS_TYPE]);
   const isRaw = type === PIXELS_TYPE;
-  if (isRaw !== (width !== undefined && height !== undefined)) {
+  if ([width, height].some((size) => isRaw !== (size !== undefined))) {
     throw new Problem(422, 'Unprocessable Content', `width and height belong to ${PIXELS_TYPE}, and to it alone`);
   }
   const data = await readBody(request);
   return isRaw ? { data, width: width as number, height: height as number } : data;
 }
 
-/** @throws Problem 415. */
+/** @throws Problem 415, for compressed bodies too. */
 function checkType(request: Request, types: readonly string[]): string {
+  const encoding = request.headers.get('content-encoding') ?? 'identity';
+  if (encoding !== 'identity') {
+    const detail = `content-encoding expected none, got ${encoding}`;
+    throw new Problem(415, 'Unsupported Media Type', detail, { 'accept-encoding': 'identity' });
+  }
   const type = (request.headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
   if (types.includes(type)) return type;
   throw new Problem(415, 'Unsupported Media Type', `content-type expected ${types.join(', ')}, got ${type || 'none'}`);
