@@ -52,10 +52,11 @@ export function App() {
 
 function Tabs() {
   const move = (event: KeyboardEvent) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (!step) return;
     const at = TABS.findIndex(({ id }) => id === tab.value);
-    const next = TABS[(at + step + TABS.length) % TABS.length]?.id ?? 'picture';
+    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: -1 }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    const next = TABS.at(to % TABS.length)?.id ?? 'picture';
     location.hash = next;
     document.getElementById(`tab-${next}`)?.focus();
   };

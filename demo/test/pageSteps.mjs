@@ -30,6 +30,37 @@ export async function isAccessible(session) {
   await page.setViewportSize({ width: 1280, height: 900 });
 }
 
+/** By the keyboard alone: the tabs, a token of the picture, and what is said of it. */
+export async function worksByKeyboard(session) {
+  const { page } = session;
+  await session.openTab('picture');
+  await session.idle();
+  const focused = () => page.evaluate(() => document.activeElement.id || document.activeElement.tagName);
+  await page.focus('#tab-picture');
+  for (const [key, tab] of [
+    ['End', 'oracle'],
+    ['ArrowRight', 'picture'],
+    ['ArrowLeft', 'oracle'],
+    ['Home', 'picture'],
+  ]) {
+    await page.keyboard.press(key);
+    await page.locator(`#tab-${tab}[aria-selected="true"]`).waitFor();
+    assert.equal(await focused(), `tab-${tab}`, key);
+  }
+  // Block, head, picture.
+  for (let n = 0; n < 3; n++) await page.keyboard.press('Tab');
+  assert.equal(await focused(), 'svg');
+  const outline = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
+  assert.equal(outline, 'solid', 'the focus is seen');
+  await page.keyboard.press('ArrowDown');
+  await session.idle();
+  const before = await session.textOf('spoken');
+  assert.match(before, /^The token in row \d+, column \d+ looks most at row \d+, column \d+, with [\d.]+%/);
+  await page.keyboard.press('ArrowRight');
+  await session.idle();
+  assert.notEqual(await session.textOf('spoken'), before);
+}
+
 /** Main-thread tasks and the time from a key to the next frame, while the model runs. */
 export async function isResponsive(session, isQuiet) {
   const { page } = session;

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { parseArgs } from 'node:util';
 import { chromium } from 'playwright-core';
 import { checkFirstLoad } from './firstLoad.mjs';
-import { isAccessible, isResponsive, worksOffline } from './pageSteps.mjs';
+import { isAccessible, isResponsive, worksByKeyboard, worksOffline } from './pageSteps.mjs';
 import { classifiesTheSample, drawsAttention, switches, takesPictures, togglesThreads } from './pictureSteps.mjs';
 import { serve } from './server.mjs';
 import { Session } from './session.mjs';
@@ -52,6 +52,7 @@ try {
     ['judges files', judgesFiles],
     ['measures this device', benchmarks],
     ['has no serious accessibility issue', isAccessible],
+    ['works by the keyboard', worksByKeyboard],
     ['does not block', () => isResponsive(session, flags.whole)],
     ['works offline', worksOffline],
   ];

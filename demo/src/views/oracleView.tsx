@@ -51,8 +51,8 @@ function PlantFault() {
   return (
     <Card title="Plant a fault">
       <p>
-        A kernel gets one of {faults.value.length || 'many'} faults; the oracle, which is not told, finds it in the
-        numbers alone.
+        A kernel gets one of {faults.value.length > 0 ? faults.value.length.toLocaleString('en') : 'many'} faults; the
+        oracle, which is not told, finds it in the numbers alone.
       </p>
       <div class="pickers">
         <label>

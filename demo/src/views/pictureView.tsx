@@ -1,4 +1,5 @@
-import { block, classified, errors, picture, select, selection } from '../playground.js';
+import { block, classified, errors, picture, type Selection, select, selection } from '../playground.js';
+import type { Block } from '../protocol.js';
 import { BlockPicker } from './blockPicker.js';
 import { Card } from './card.js';
 import { EngineSwitches } from './engineSwitches.js';
@@ -13,6 +14,7 @@ export function PictureView() {
       <div>
         <Seen />
         <RowText />
+        <Spoken />
       </div>
       <div>
         <PictureSource />
@@ -37,6 +39,29 @@ function Seen() {
   );
 }
 
+const placeIn = (current: Block) => (token: number) =>
+  `row ${Math.floor(token / current.width)}, column ${token % current.width}`;
+
+function whereItLooks(current: Block, { token, row }: Selection): string {
+  const tokens = current.tokensOf[row.window] ?? [];
+  const parted = tokens.filter((own) => current.pieceOf[own] !== current.pieceOf[token]).length;
+  const most = row.row.indexOf(Math.max(...row.row));
+  const looks = `looks most at ${placeIn(current)(tokens[most] as number)}, with ${percent(row.row[most] as number)} of its attention.`;
+  return parted > 0
+    ? `${looks} The shift mask hides ${parted} of its window's ${tokens.length} tokens (hatched).`
+    : looks;
+}
+
+/** Says where a token looks as soon as it is chosen: a place that was there before is read aloud. */
+function Spoken() {
+  const [chosen, current] = [selection.value, block.value];
+  return (
+    <p class="unseen" role="status" data-testid="spoken">
+      {chosen && current && `The token in ${placeIn(current)(chosen.token)} ${whereItLooks(current, chosen)}`}
+    </p>
+  );
+}
+
 /** The selected row in words and numbers, for readers too who see no picture. */
 function RowText() {
   const [chosen, current] = [selection.value, block.value];
@@ -44,25 +69,20 @@ function RowText() {
   if (!chosen) {
     const isShifted = current.shiftSize.some((shift) => shift > 0);
     return (
-      <p class="hint" aria-live="polite">
+      <p class="hint">
         {isShifted
           ? 'The windows of this block are shifted. Those that the shift cut up have a colour each: their pieces wrap around the picture, and the mask keeps them apart. '
           : 'The windows of this block are not shifted. '}
-        Click a token to see where it looks.
+        Click a token, or walk to it with the arrow keys, to see where it looks.
       </p>
     );
   }
   const { token, row } = chosen;
   const tokens = current.tokensOf[row.window] ?? [];
-  const place = (at: number) => `row ${Math.floor(at / current.width)}, column ${at % current.width}`;
-  const parted = tokens.filter((own) => current.pieceOf[own] !== current.pieceOf[token]).length;
-  const most = row.row.indexOf(Math.max(...row.row));
+  const place = placeIn(current);
   return (
     <Card title={`The token in ${place(token)}`}>
-      <p aria-live="polite">
-        looks most at {place(tokens[most] as number)}, with {percent(row.row[most] as number)} of its attention.
-        {parted > 0 && ` The shift mask hides ${parted} of its window's ${tokens.length} tokens (hatched).`}
-      </p>
+      <p>{whereItLooks(current, chosen)}</p>
       <dl class="figures">
         <dt>Sum of the row</dt>
         <dd data-testid="row-sum">{row.sum.toFixed(7)}</dd>

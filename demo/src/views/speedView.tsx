@@ -45,6 +45,9 @@ export function SpeedView() {
             </button>
           )}
         </div>
+        <p class="unseen" role="status">
+          {shown && !isRunning.value && 'The measurement is done: its table follows.'}
+        </p>
         {shown ? <Report report={shown} /> : <p class="empty">No measurement yet. It takes about ten seconds.</p>}
       </Card>
     </div>
