@@ -239,9 +239,11 @@ describe('diagnose', () => {
         );
         const [first] = diagnose(inputsOf(problem), o);
         tried++;
-        if (first?.name !== name) missed.push(`${name} taken for ${first?.name} at ${problem.q.dims} of ${problem.nW}`);
+        if (first?.name === name && first.residual <= 0.02) continue;
+        missed.push(`${name} taken for ${first?.name} (${first?.residual}) at ${problem.q.dims} of ${problem.nW}`);
       }
     }
+    console.info(`${tried - missed.length} of ${tried} named first`);
     expect(missed.length, missed.join('\n')).toBeLessThanOrEqual(0.02 * tried);
   }, 300_000);
 
