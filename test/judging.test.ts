@@ -4,9 +4,12 @@ import { createWindowAttention } from '../src/index.js';
 import { type CaseInputs, checkCase, makeVectors, type Precision, VECTOR_KINDS } from '../src/oracle/index.js';
 import { PRECISIONS, ROUNDINGS } from '../src/oracle/precision.js';
 import { ORDERS } from '../src/oracle/roundedUnit.js';
+import { roundToBfloat16 } from '../src/tensor/half.js';
 import { float32Tensor, type Tensor, toFloat64 } from '../src/tensor/tensor.js';
 import { randomNumbers, randomTensor } from './support/arbitraries.js';
+import { goldenFile } from './support/golden.js';
 import { roundedWindowAttention } from './support/roundedWindowAttention.js';
+import { type Tiling, tiledWindowAttention } from './support/tiledWindowAttention.js';
 
 const DIMS = [4, 3, 9, 8] as const;
 type Place = { readonly b: number; readonly h: number; readonly i: number; readonly d: number };
@@ -123,6 +126,44 @@ describe('right kernels', () => {
     );
   });
 
+  const tiling = fc.record({
+    keys: fc.constantFrom(1, 4, 16, 64),
+    isScaleInQ: fc.boolean(),
+    isPRounded: fc.boolean(),
+    isDSRounded: fc.boolean(),
+    isDeltaOfStored: fc.boolean(),
+  });
+  const passesTiled = (
+    { hasMask, dtype, cosine: _, ...options }: typeof problem extends fc.Arbitrary<infer P> ? P : never,
+    own: Tiling,
+  ) => {
+    const stored = dtype === 'bfloat16' || dtype === 'float16' ? dtype : 'float32';
+    const inputs = makeVectors({ ...options, nW: hasMask ? 1 : 0, backward: true as const, dtype: stored });
+    const report = checkCase(inputs as CaseInputs, tiledWindowAttention(inputs, dtype, own), { dtype });
+    expect(Object.entries(report.tensors).filter(([, { pass }]) => !pass)).toEqual([]);
+  };
+
+  it('pass when they are fused: tiles of keys, base 2, what is rounded where', () => {
+    const numRuns = Number(process.env.FC_NUM_RUNS ?? 500) / 5;
+    fc.assert(fc.property(problem, tiling, passesTiled), { numRuns });
+  });
+
+  it.each([
+    ['bfloat16', [3, 3, 33, 8], 'extreme', 711],
+    ['bfloat16', [3, 3, 9, 16], 'extreme', 4506],
+    ['float8_e5m2', [3, 3, 16, 20], 'adversarial', 2746],
+  ] as const)('pass where rounding q decides which key wins: %s, %j, %s', (dtype, shape, kind, seed) => {
+    const scaled = { keys: 16, isScaleInQ: true, isPRounded: true, isDSRounded: true, isDeltaOfStored: true };
+    for (const [bias, hasMask] of [
+      [false, false],
+      [false, true],
+      [true, false],
+      [true, true],
+    ] as const) {
+      passesTiled({ shape: [...shape], kind, seed, dtype, cosine: false, bias, hasMask }, scaled);
+    }
+  });
+
   it('pass on their own adversarial vectors: the engine', async () => {
     const attention = await createWindowAttention({ backend: 'wasm' });
     for (let seed = 1; seed <= 24; seed++) {
@@ -147,6 +188,30 @@ describe('right kernels', () => {
     const inputs = randomInputs(9);
     const [plain, fused] = ORDERS.map((own) => roundedWindowAttention(inputs, 'float32', own).dQ?.data);
     expect(plain).not.toEqual(fused);
+  });
+});
+
+describe('a real kernel', () => {
+  const { tensors, metadata } = goldenFile('mutants');
+  it.each([
+    ['bfloat16', 'lse', 1.002],
+    ['bfloat16', 'dQ', 1.02],
+    ['bfloat16', 'dK', 1.02],
+    ['bfloat16', 'dV', 1.018],
+    ['tf32', 'dQ', 1.0055],
+    ['tf32', 'dBias', 1.003],
+  ] as const)('passes, and fails with a factor of little more than its rounding: %s, %s, %d', (dtype, name, factor) => {
+    const of = (tensor: string) => tensors[`${dtype}.${tensor}`] as Tensor;
+    const [q, k, v, bias, mask, dO] = ['q', 'k', 'v', 'bias', 'mask', 'dO'].map(of) as Tensor[];
+    const inputs = { q, k, v, bias, mask, dO, scale: Number(metadata.scale) } as CaseInputs;
+    const right = of(name === 'lse' ? 'lse.right' : `g.right.${name}`);
+    expect(checkCase(inputs, { [name]: right }, { dtype }).pass).toBe(true);
+    const store = right.type === 'bfloat16' ? roundToBfloat16 : Math.fround;
+    const wrong = float32Tensor(
+      right.dims,
+      Float32Array.from(toFloat64(right), (x) => store(factor * x)),
+    );
+    expect(checkCase(inputs, { [name]: wrong }, { dtype }).pass).toBe(false);
   });
 });
 

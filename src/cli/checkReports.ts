@@ -12,7 +12,7 @@ export const CHECK_REPORTS: Readonly<Record<string, (result: CheckResult) => str
 
 const LEGEND = [
   'error: largest |actual − truth|; naive: that of a plain kernel of the precision; ratio: error / naive; rms: the same of',
-  'root mean squares; tolerance: 2 · naive, or what rounding in another order may come to; L2: ‖actual − truth‖ / ‖truth‖;',
+  'root mean squares; tolerance: 2 · naive, or what the element’s own rounding may come to; L2: ‖actual − truth‖ / ‖truth‖;',
   'residual: what an explanation leaves of the output, as a share of it; –: not defined',
 ];
 

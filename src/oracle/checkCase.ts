@@ -49,10 +49,10 @@ const IMAGE_OPTIONS = ['numHeads', 'windowSize', 'shiftSize', 'scale', 'rollBefo
 /**
  * Judges a kernel's outputs against the float64 truth by FlashAttention's rule,
  * `max|actual − truth| ≤ 2 · max|naive − truth| + floor`, naive being a plain kernel in `dtype`: the worse of two orders, one
- * operation after the other and fused. The floor is one rounding of the largest expected value, and more where the naive
- * kernel is nearly exact by luck: what the magnitudes of its sums let expect of another one. The rule also holds for every
- * window, head, row and column by itself. Elements where the truth or the naive kernel is not finite are judged apart: they
- * must be what either of them is.
+ * operation after the other and fused. The floor is one rounding of the largest expected value. Where the naive kernel is
+ * nearly exact by luck, an element may also err by what the magnitudes of its own sums let expect. The rule also holds for
+ * every window, head, row and column by itself. Elements where the truth or the naive kernel is not finite are judged apart:
+ * they must be what either of them is.
  *
  * `inputs`: as `forward` takes them, dO beside them for gradients; `actuals`: `o`, `lse`, `dQ`, `dK`, `dV`, `dBias`,
  * `dLogitScale`, at least one. Or `inputs` as `shiftedWindowAttention` takes them (`qkv`, `numHeads`, …), `actuals`: `o`

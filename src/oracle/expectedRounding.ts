@@ -4,8 +4,12 @@ import { PRODUCTS } from './products.js';
 
 /** Variance of a rounding to float32, relative to the number rounded: evenly spread over half a unit in the last place. */
 const ARITHMETIC = 2 ** -48 / 3;
+/** Below this variance of a score, what follows from its error is proportional to it. */
+const LINEAR = 2.5e-3;
 /** Errors of scores beyond so many deviations change no probability by more than they are counted for. */
 const DEVIATIONS = 6;
+/** Deviations that a verdict allows. */
+const ALLOWED = 4;
 
 /**
  * Variances of what a right kernel's output may differ from the truth by, for one head of one window: of every element, from
@@ -27,8 +31,12 @@ export class ExpectedRounding {
   readonly #operand: number;
   readonly #stored: number;
   readonly #smallest: number;
+  /** Of scores as unfused kernels store them, relative; 0 where that is in float32. */
+  readonly #unfused: number;
   readonly #ofScores: Float64Array;
   readonly #ofP: Float64Array;
+  /** Of P itself, in O. */
+  readonly #ofStored: Float64Array;
   readonly #ofDP: Float64Array;
   readonly #weights: Float64Array;
   readonly #squares: {
@@ -38,6 +46,10 @@ export class ExpectedRounding {
     readonly dO: Float64Array;
   };
   readonly #shifts: Float64Array;
+  /** Σ p k over the keys of each row. */
+  readonly #meanKeys: Float64Array;
+  /** Of rowsum(P ∘ dP), for each row. */
+  readonly #ofDelta: Float64Array;
   /** Of each row, Σ of its probabilities' variances. */
   readonly #totals: Float64Array;
   /** Roundings of a sum over D or L: those of its parts in any order, and those of a sum that grows steadily. */
@@ -58,15 +70,17 @@ export class ExpectedRounding {
   ) {
     const rows = () => new Float64Array(L * D);
     const square = () => new Float64Array(L * L);
-    [this.o, this.dQ, this.dK, this.dV, this.#shifts] = [rows(), rows(), rows(), rows(), rows()];
+    [this.o, this.dQ, this.dK, this.dV] = [rows(), rows(), rows(), rows()];
+    [this.#shifts, this.#meanKeys, this.#ofDelta] = [rows(), rows(), new Float64Array(L)];
     [this.dBias, this.#ofScores, this.#ofP, this.#ofDP] = [square(), square(), square(), square()];
-    this.#weights = square();
+    [this.#weights, this.#ofStored] = [square(), square()];
     this.#squares = { q: rows(), k: rows(), v: rows(), dO: rows() };
     [this.lse, this.#totals] = [new Float64Array(L), new Float64Array(L)];
     const { operandFormat: operand, storedFormat: stored } = rounding;
     // A cut errs by up to a unit in the last place, rounding by half of one.
     this.#operand = operand ? 4 ** -(operand.fractionBits + (operand.isCut ? 0 : 1)) / 3 : 0;
     this.#stored = stored ? 4 ** -(stored.fractionBits + 1) / 3 : ARITHMETIC;
+    this.#unfused = stored ? this.#stored : 0;
     // Half of the smallest subnormal number, or float32's smallest normal one, below which kernels may flush to zero.
     this.#smallest =
       operand && operand.minExponent > -126 ? 4 ** (operand.minExponent - operand.fractionBits - 1) : 4 ** -126;
@@ -85,60 +99,86 @@ export class ExpectedRounding {
     // Unit rows and scaled queries are rounded whatever the inputs are; one rounding of q or k runs along a row or column of
     // scores, where only D of them are independent.
     const spread = Math.max(1, L / D);
-    const ofQ = spread * (this.#operand + (isCosine ? 4 * ARITHMETIC : ARITHMETIC));
+    const ofOneQ = this.#operand + (isCosine ? 4 * ARITHMETIC : ARITHMETIC);
+    const ofQ = spread * ofOneQ;
     const ofK = spread * ((isCosine || !this.isExact ? this.#operand : 0) + (isCosine ? 4 * ARITHMETIC : 0));
     const ofV = this.isExact ? 0 : this.#operand;
-    const [scores, ofP, weights] = [this.#ofScores, this.#ofP, this.#weights];
+    const [scores, ofP, ofStored, weights] = [this.#ofScores, this.#ofP, this.#ofStored, this.#weights];
     // Numbers are declared one by one: V8 boxes those that come out of a pattern.
+    const squaredFactor = factor * factor;
+    const unfused = this.#unfused;
     const ofProduct = ofQ + ofK + this.#sumD;
     const growthD = this.#growthD;
     const operand = this.#operand;
     const smallest = this.#smallest;
     const ofWeight = ofV + this.#sumL;
+    const meanKeys = this.#meanKeys;
+    this.products.exact(P, exact.kHat, L, D, L, meanKeys, '');
     this.products.exact(q, k, L, L, D, scores, 'B');
     for (let i = 0; i < L; i++) {
       let max = Number.NEGATIVE_INFINITY;
       for (let j = i * L; j < (i + 1) * L; j++) max = Math.max(max, S[j] as number);
       const lse = exact.lse[i] as number;
       let coherent = 0;
-      let common = 0;
+      let apartFromQ = 0;
+      let reached = 0;
       for (let ij = i * L; ij < (i + 1) * L; ij++) {
         const p = P[ij] as number;
         const s = S[ij] as number;
         const dot = dots[ij] as number;
         const added = unit.bias || unit.mask ? s - factor * dot : 0;
         const below = s - max;
+        const products2 = scores[ij] as number;
         const own =
-          factor * factor * ((scores[ij] as number) * ofProduct + growthD * dot * dot) +
+          squaredFactor * (products2 * ofProduct + growthD * dot * dot) +
           ARITHMETIC * (2 * s * s + 2 * added * added + 4 + 3 * below * below);
         // A score of −∞ has no error, one of NaN is judged apart.
         const variance = own < Number.POSITIVE_INFINITY ? own : 0;
         scores[ij] = variance;
+        // What one rounding of q adds to a row's scores is no more in logsumexp than it is against the mean key.
+        const byQ = squaredFactor * (products2 * ofQ);
+        const isLinear = variance < LINEAR;
         coherent += p * Math.sqrt(variance);
-        common += p * p * variance;
+        apartFromQ += p * Math.sqrt(isLinear ? Math.max(0, variance - byQ) : variance);
+        if (!isLinear) reached = Math.max(reached, s - lse + DEVIATIONS * Math.sqrt(variance));
       }
       const ofLse = Number.isFinite(lse) ? ARITHMETIC * (2 * lse * lse + max * max + 4 * L) : 0;
-      this.lse[i] = coherent * coherent + ofLse;
+      let alongQ = 0;
+      for (let at = i * D; at < (i + 1) * D; at++) alongQ += (q[at] as number) * (meanKeys[at] as number) ** 2;
+      this.lse[i] = Math.max(apartFromQ, reached / ALLOWED) ** 2 + squaredFactor * ofOneQ * alongQ + ofLse;
       let total = 0;
+      let ofSum = 0;
       for (let ij = i * L; ij < (i + 1) * L; ij++) {
         const p = P[ij] as number;
         const variance = scores[ij] as number;
-        const direct = errorOfExp(p, variance);
+        // A key whose score falls leaves its share to the others.
+        const relative = variance + coherent * coherent;
+        const isLinear = relative < LINEAR;
+        const direct = isLinear ? p * p * variance : errorOfExp(p, (S[ij] as number) - lse, relative);
         const rounding = p * p * operand + smallest;
         // What all scores of a row have in common cancels in P.
-        ofP[ij] =
-          (variance < 1e-4 ? p * p * (variance * Math.abs(1 - 2 * p) + common) : direct) + p * p * ofLse + rounding;
+        ofP[ij] = (isLinear ? direct * Math.abs(1 - 2 * p) : direct) + p * p * ofLse + rounding;
         scores[ij] = direct;
-        total += direct;
-        weights[ij] = direct + rounding + p * p * ofWeight;
+        // Unfused kernels store scores twice, before and after bias and mask are added. P of gradients is recomputed.
+        const s = S[ij] as number;
+        const dot = dots[ij] as number;
+        const stores = unfused > 0 && p > 0 ? unfused * (squaredFactor * dot * dot + s * s) : 0;
+        const stored = isLinear ? direct + p * p * stores : errorOfExp(p, s - lse, relative + stores);
+        ofStored[ij] = stored;
+        total += stored;
+        ofSum += direct;
+        weights[ij] = stored + rounding + p * p * ofWeight;
       }
       this.#totals[i] = total;
+      // The other keys' errors reach every key's probability by the sum that it is divided by.
+      const common = Math.min(1, ofSum);
+      for (let ij = i * L; ij < (i + 1) * L; ij++) ofP[ij] = (ofP[ij] as number) + (P[ij] as number) ** 2 * common;
     }
     // Σ direct (v − o)² + Σ rest v².
     const shifts = this.#shifts;
     const ofO = this.o;
     const growth = this.#growthL + operand;
-    this.products.exact(scores, unit.v, L, D, L, shifts, '');
+    this.products.exact(ofStored, unit.v, L, D, L, shifts, '');
     this.products.exact(weights, v, L, D, L, ofO, '');
     for (let i = 0; i < L; i++) {
       const total = this.#totals[i] as number;
@@ -192,17 +232,22 @@ export class ExpectedRounding {
         ofDelta += (scores[ij] as number) * apart + p * p * (own + ofTerm * gradient * gradient);
         ofDP[ij] = (ofP[ij] as number) * apart + p * p * own + ofDifference * ds * ds + smallest;
       }
+      this.#ofDelta[i] = ofDelta;
       for (let ij = i * L; ij < (i + 1) * L; ij++) {
         const p = P[ij] as number;
         const own = ofDP[ij] as number;
         const ds2 = (dS[ij] as number) ** 2;
-        // An error of delta runs along the row: (Σ p k)² ≤ Σ p k².
-        weights[ij] = squared * (own + p * ofDelta + ds2 * (ofK + this.#sumL));
+        weights[ij] = squared * (own + ds2 * (ofK + this.#sumL));
         dBias[ij] = own + p * p * ofDelta + ofBias * ds2;
         ofDP[ij] = squared * (own + p * p * ofDelta + ds2 * (ofQ + this.#sumL));
       }
     }
     this.products.exact(weights, k, L, D, L, this.dQ, '');
+    // An error of delta runs along the row: it multiplies Σ p k.
+    for (let at = 0; at < L * D; at++) {
+      const ofRow = this.#ofDelta[Math.floor(at / D)] as number;
+      this.dQ[at] = (this.dQ[at] as number) + squared * ofRow * (this.#meanKeys[at] as number) ** 2;
+    }
     this.products.exact(ofDP, q, L, D, L, this.dK, 'A');
     addSquares(this.dQ, qNorms ? exact.dQHat : exact.dQ, this.#growthL);
     addSquares(this.dK, qNorms ? exact.dKHat : exact.dK, this.#growthL);
@@ -251,11 +296,11 @@ export class ExpectedRounding {
   }
 }
 
-/** Variance of p = exp(s − …) where s has one; where that is no small one, p may be anything up to 1. */
-function errorOfExp(p: number, variance: number): number {
-  if (variance < 1e-4) return p * p * variance;
-  const most = p * Math.expm1(Math.min(DEVIATIONS * Math.sqrt(variance), 700));
-  return Math.min(1, most / DEVIATIONS) ** 2;
+/** Variance of p = exp(s − lse) where that of s is no small one: p may be anything up to what the largest errors make it. */
+function errorOfExp(p: number, logarithm: number, variance: number): number {
+  const far = DEVIATIONS * Math.sqrt(variance);
+  const rise = Math.exp(Math.min(0, logarithm + far)) - p;
+  return (Math.max(rise, -p * Math.expm1(-far)) / ALLOWED) ** 2;
 }
 
 function squareInto(x: Float64Array, out: Float64Array): void {

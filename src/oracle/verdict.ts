@@ -16,7 +16,10 @@ export interface Verdict extends Comparison {
   readonly naiveError: number;
   /** `maxAbsError / naiveError`; 0 where both are 0. */
   readonly ratio: number;
-  /** The bound of `maxAbsError`: `2 · naiveError + floor`, the floor being what a right kernel of another order may need. */
+  /**
+   * The bound of `maxAbsError`: `2 · naiveError + floor`, naive being the worse of two orders here; where the worst element's
+   * own rounding in any other order may be more, and it is no more than that, that.
+   */
   readonly tolerance: number;
   /** Elements by their error: none, then up to each of `HISTOGRAM` times the tolerance, then beyond the last. */
   readonly histogram: readonly number[];
@@ -37,9 +40,6 @@ export interface Verdict extends Comparison {
 /** Bounds of a verdict's histogram, times the tolerance. */
 export const HISTOGRAM = [1e-3, 1e-2, 1e-1, 1, 10] as const;
 
-/** Deviations of its expected rounding that a right kernel may be off by. */
-const DEVIATIONS = 4;
-
 export interface Rule {
   /** Relative distance of neighbouring stored numbers. */
   readonly epsilon: number;
@@ -47,9 +47,9 @@ export interface Rule {
   readonly allowed?: { readonly atol: number; readonly rtol: number } | undefined;
 }
 
-/** FlashAttention's rule with a floor: one rounding of the largest value, and the expected rounding where that is more than the naive kernel's. */
-function toleranceOf(naive: number, noise: number, largest: number, epsilon: number): number {
-  return Math.max(2 * naive, DEVIATIONS * Math.sqrt(noise)) + epsilon * largest;
+/** FlashAttention's rule with a floor: one rounding of the largest value. */
+function toleranceOf(naive: number, largest: number, epsilon: number): number {
+  return 2 * naive + epsilon * largest;
 }
 
 /** A tally, and what its slices are called. */
@@ -68,34 +68,48 @@ export function partOf(tally: Tally, dims: readonly number[]): Part {
 /** The verdict on a tensor of one part or several. */
 export function verdictOf(parts: readonly [Part, ...Part[]], { epsilon, allowed }: Rule): Verdict {
   const tallies = parts.map(({ tally }) => tally);
-  const most = (figure: 'error' | 'plain' | 'naive' | 'noise' | 'largest' | 'maxRelError' | 'maxUlpError') =>
-    tallies.reduce((max, tally) => Math.max(max, tally[figure]), 0);
+  type Most = 'error' | 'excess' | 'plain' | 'naive' | 'largest' | 'ofZeros' | 'noise' | 'maxRelError' | 'maxUlpError';
+  const most = (figure: Most) => tallies.reduce((max, tally) => Math.max(max, tally[figure]), 0);
   const total = (figure: 'exact' | 'beyond' | 'nonFinite' | 'nonFiniteMismatches') =>
     tallies.reduce((sum, tally) => sum + tally[figure], 0);
   const sum = (which: keyof typeof SUM) => tallies.reduce((all, { sums }) => all + (sums[SUM[which]] as number), 0);
-  const above = (bound: number) => tallies.reduce((count, tally) => count + countAbove(tally, bound), 0);
-  const worst = parts.reduce((a, b) =>
-    b.tally.worst >= 0 && (a.tally.worst < 0 || b.tally.error > a.tally.error) ? b : a,
-  );
   const [maxAbsError, naiveError, largest] = [most('error'), most('plain'), most('largest')];
-  const { actualAtWorst, expectedAtWorst } = worst.tally;
+  const rule = toleranceOf(most('naive'), largest, epsilon);
+  // Beyond the rule an element passes that its own rounding excuses.
+  const isBeyond = !allowed && most('excess') > rule;
+  const [place, figure] = isBeyond ? (['worstExcess', 'excess'] as const) : (['worst', 'error'] as const);
+  const worst = parts.reduce((a, b) =>
+    b.tally[place].at >= 0 && (a.tally[place].at < 0 || b.tally[figure] > a.tally[figure]) ? b : a,
+  );
+  const { at, actual: actualAtWorst, expected: expectedAtWorst, rounding } = worst.tally[place];
   const tolerance = allowed
     ? allowed.atol + allowed.rtol * Math.abs(expectedAtWorst || 0)
-    : toleranceOf(most('naive'), most('noise'), largest, epsilon);
+    : maxAbsError > rule && !isBeyond
+      ? Math.max(rule, rounding)
+      : rule;
+  const above = (bound: number) =>
+    tallies.reduce((count, tally) => {
+      return (
+        count +
+        (allowed || bound < tolerance
+          ? countAbove(tally.bins, bound, tally.error)
+          : countAbove(tally.excessBins, bound, tally.excess))
+      );
+    }, 0);
   const slices = allowed ? [] : parts.flatMap((part) => failedSlices(part, epsilon));
   slices.sort((a, b) => b.maxAbsError / b.tolerance - a.maxAbsError / a.tolerance);
   const wrongApart = total('nonFiniteMismatches');
-  const isWithin = allowed ? total('beyond') === 0 : !(maxAbsError > tolerance);
+  const isWithin = allowed ? total('beyond') === 0 : !isBeyond;
   const pass = isWithin && slices.length === 0 && wrongApart === 0;
   const mismatches = (allowed ? total('beyond') : above(tolerance)) + wrongApart;
   const first = parts.find(({ tally }) => tally.firstNonFinite >= 0);
-  const warning = allowed ? undefined : warningOf(tolerance, largest, sum('count'));
+  const warning = allowed ? undefined : warningOf(rule, most('noise'), most('ofZeros'), largest, sum('count'));
   return {
     pass,
     maxAbsError,
     maxRelError: most('maxRelError'),
     maxUlpError: most('maxUlpError'),
-    worstIndex: worst.tally.worst >= 0 ? worst.indexOf(worst.tally.worst) : [],
+    worstIndex: at >= 0 ? worst.indexOf(at) : [],
     actualAtWorst,
     expectedAtWorst,
     mismatches: pass ? 0 : Math.max(1, mismatches),
@@ -115,10 +129,10 @@ export function verdictOf(parts: readonly [Part, ...Part[]], { epsilon, allowed 
 }
 
 function failedSlices({ tally, prefix }: Part, epsilon: number): SliceVerdict[] {
-  return (Object.entries(tally.slices) as [Axis, SliceMaxima][]).flatMap(([axis, { error, naive, noise, largest }]) => {
+  return (Object.entries(tally.slices) as [Axis, SliceMaxima][]).flatMap(([axis, { excess, naive, largest }]) => {
     const failed: SliceVerdict[] = [];
-    error.forEach((maxAbsError, index) => {
-      const tolerance = toleranceOf(naive[index] as number, noise[index] as number, largest[index] as number, epsilon);
+    excess.forEach((maxAbsError, index) => {
+      const tolerance = toleranceOf(naive[index] as number, largest[index] as number, epsilon);
       if (maxAbsError > tolerance) failed.push({ axis: `${prefix}${axis}`, index, maxAbsError, tolerance });
     });
     return failed;
@@ -146,10 +160,10 @@ function statistics(sum: (which: keyof typeof SUM) => number) {
   };
 }
 
-function warningOf(tolerance: number, largest: number, count: number): string | undefined {
+function warningOf(rule: number, noise: number, ofZeros: number, largest: number, count: number): string | undefined {
   if (count === 0) return 'no element could be judged: nothing is finite, or the tensor is empty';
-  if (tolerance < largest) return undefined;
-  return tolerance > 0
+  if (rule < ofZeros) return undefined;
+  return rule > 0 || noise > 0
     ? `ill-conditioned: rounding may be as large as the values (${largest.toExponential(1)}), so that zeros would pass`
     : undefined;
 }
