@@ -17,7 +17,7 @@ import {
   windowSources,
 } from './cases.js';
 import { checkCaseName, checkRequired, hasInputs, outputsOf, problemsOf } from './checkNames.js';
-import { diagnosisOf, failedOutputs } from './diagnosis.js';
+import { failedOutputs, likeliestReasons } from './diagnosis.js';
 import { differences } from './differences.js';
 import { allSpans, judgeSpans, sampledSpans } from './judgeSpans.js';
 import { caseOf, type JudgeTask, outputNames, outputSources } from './judgeTask.js';
@@ -151,7 +151,7 @@ async function checkOne(given: Checked): Promise<CheckedCase> {
   const report = reportOf(judgedCase, await judgeSpans(judgedCase, task, spans, { threads, onProgress }), dtype);
   const failed = isSampled ? [] : failedOutputs(report.tensors);
   const inputs = failed.length > 0 ? (imageInputsOf(item) ?? inputsOf(item)) : undefined;
-  const diagnosis = inputs ? diagnosisOf(inputs, readSources(outputSources(outputs, suffix, failed)), failed) : {};
+  const diagnosis = inputs ? likeliestReasons(inputs, readSources(outputSources(outputs, suffix, failed)), failed) : {};
   return {
     name,
     ...report,

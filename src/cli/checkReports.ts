@@ -29,7 +29,7 @@ function textReport({ pass, cases }: CheckResult): string {
       const below = [
         ...(verdict.warning ? [verdict.warning] : []),
         ...(verdict.pass ? [] : [histogramLine(verdict), ...reasons(verdict)]),
-        ...diagnosisOf(item, tensor),
+        ...diagnosisLines(item, tensor),
       ];
       return [line, ...below.map((text) => `      ${text}`)];
     }),
@@ -71,7 +71,7 @@ function markdownReport({ pass, cases }: CheckResult): string {
       ...(verdict.pass
         ? []
         : reasons(verdict).map((reason) => `- ${escapedMarkdown(titleOf(item, tensor))}: ${reason}`)),
-      ...diagnosisOf(item, tensor).map(
+      ...diagnosisLines(item, tensor).map(
         (line) => `- ${escapedMarkdown(titleOf(item, tensor))}: ${escapedMarkdown(line)}`,
       ),
     ]),
@@ -97,7 +97,7 @@ function junitReport({ cases }: CheckResult): string {
       if (verdict.pass)
         return warning ? `    <testcase ${attributes}>${warning}</testcase>` : `    <testcase ${attributes}/>`;
       const message = figures(item, tensor, verdict).join(', ');
-      const text = [...reasons(verdict), ...diagnosisOf(item, tensor)].join('\n');
+      const text = [...reasons(verdict), ...diagnosisLines(item, tensor)].join('\n');
       return `    <testcase ${attributes}><failure message="${escapedXml(message)}">${escapedXml(text)}</failure>${warning}</testcase>`;
     });
     const unsteady = (item.notDeterministic ?? []).map(
@@ -197,7 +197,7 @@ function placeOf(index: readonly number[], axes: readonly string[]): string {
   return index.length === 4 ? index.map((at, i) => `${axes[i]} ${at}`).join(', ') : `[${index.join(', ')}]`;
 }
 
-function diagnosisOf({ diagnosis }: CheckedCase, tensor: string): string[] {
+function diagnosisLines({ diagnosis }: CheckedCase, tensor: string): string[] {
   return (diagnosis?.[tensor] ?? []).map(({ name, explanation, residual, where }: Hypothesis) => {
     const places = Object.entries(where ?? {}).map(
       ([axis, list]) => `${list.length === 1 ? axis.replace(/s$/, '') : axis} ${shortened(list)}`,

@@ -7,7 +7,7 @@ import { type ImageCaseActuals, type ImageCaseInputs, isImageCase } from '../ora
 const SHOWN = 3;
 
 /** The likeliest reasons of the outputs that fail, by their names: `shown` of each. */
-export function diagnosisOf(
+export function likeliestReasons(
   inputs: CaseInputs | ImageCaseInputs,
   actuals: CaseActuals | ImageCaseActuals,
   failed: readonly string[],

@@ -10,7 +10,7 @@ import type { Tensor, TensorLike } from '../tensor/tensor.js';
 import { sourceOf } from './cases.js';
 import type { CheckedCase } from './check.js';
 import { CHECK_REPORTS } from './checkReports.js';
-import { diagnosisOf, failedOutputs } from './diagnosis.js';
+import { failedOutputs, likeliestReasons } from './diagnosis.js';
 
 /** A call of the oracle as it arrives: tensors named `inputs.q`, `outputs.o`, …, and the rest as JSON. */
 interface Request {
@@ -34,11 +34,11 @@ const METHODS: Readonly<Record<string, (request: Request) => Answer>> = {
   checkAndDiagnose(request) {
     const { inputs, outputs } = caseOf(request);
     const report = checkCase(inputs, outputs, request.options);
-    return reportOf(inputs, report, diagnosisOf(inputs, outputs, failedOutputs(report.tensors)));
+    return reportOf(inputs, report, likeliestReasons(inputs, outputs, failedOutputs(report.tensors)));
   },
   diagnose(request) {
     const { inputs, outputs } = caseOf(request);
-    return { result: diagnosisOf(inputs, outputs, Object.keys(outputs), Number.POSITIVE_INFINITY) };
+    return { result: likeliestReasons(inputs, outputs, Object.keys(outputs), Number.POSITIVE_INFINITY) };
   },
   vectors({ options }) {
     return { result: null, tensors: makeVectors(options as unknown as VectorOptions) };

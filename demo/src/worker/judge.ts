@@ -9,7 +9,7 @@ import {
   type Verdict,
 } from 'flash-window-attention/oracle';
 import { actualsOf, casesOf, imageInputsOf, inputsOf } from '../../../build/cli/cases.js';
-import { diagnosisOf, failedOutputs } from '../../../build/cli/diagnosis.js';
+import { failedOutputs, likeliestReasons } from '../../../build/cli/diagnosis.js';
 import { tensorsOf } from '../../../build/cli/tensorBytes.js';
 import type { Judged, Verdicts } from '../protocol.js';
 import { errorMaps } from './errorMaps.js';
@@ -20,7 +20,7 @@ type Actuals = CaseActuals | ImageCaseActuals;
 /** Verdicts on a kernel's outputs, the likeliest reasons for those that fail, and where the errors of `o` lie. */
 export function judge(title: string, inputs: Inputs, actuals: Actuals): Verdicts {
   const report = checkCase(inputs, actuals);
-  const failing = diagnosisOf(inputs, actuals, failedOutputs(report.tensors));
+  const failing = likeliestReasons(inputs, actuals, failedOutputs(report.tensors));
   const entries = Object.entries(report.tensors) as [OutputName, Verdict][];
   const tensors = entries.map(([name, verdict]): Judged => {
     return {
