@@ -83,6 +83,16 @@ describe('what is not finite', () => {
   });
 
   it.each([
+    ['eight roundings', 65504 - 416, false],
+    ['more', 65504 - 608, true],
+  ])('may be finite where one of the judges is, but for %s of it', (_, value, isWrong) => {
+    // 1/27 as float16 is so much larger that 27 of it overflow.
+    const of = (x: number) => float32Tensor([1, 1, 27, 4], new Float32Array(108).fill(x));
+    const verdict = checkCase({ q: of(0), k: of(0), v: of(65504) }, { o: of(value) }, { dtype: 'float16' }).tensors.o;
+    expect(verdict?.nonFinite).toMatchObject({ count: 108, mismatches: isWrong ? 108 : 0 });
+  });
+
+  it.each([
     ['zeros', () => 0],
     ['NaN', () => Number.NaN],
     ['noise where the rest is finite', (x: number) => (Number.isFinite(x) ? x + 0.01 : x)],
