@@ -21,7 +21,7 @@ export interface AttentionArgs {
   readonly scale?: number | undefined;
   /** `[H]` or `[H, 1, 1]`: selects Swin V2's cosine attention with logits times `exp(min(logitScale, ln 100))`. */
   readonly logitScale?: TensorLike | undefined;
-  /** Tensor `[B, H, L, D]` that the engine writes the output to. The reference ignores it. */
+  /** Tensor `[B, H, L, D]` that the engine's `forward` writes the output to. The reference and `backward` ignore it. */
   readonly out?: TensorLike | undefined;
 }
 
