@@ -39,6 +39,38 @@ describe('createSwinPool', () => {
     await model.dispose();
   });
 
+  it.each([
+    [{ maxPixels: 0 }, /"options.maxPixels" expected an integer ≥ 1, got 0/],
+    [{ cache: 5 }, /"options.cache" expected a directory, got 5/],
+    [{ relaxed: 1 }, /"relaxed" expected a boolean, got 1/],
+    [{ dtype: 'int4' }, /"dtype" expected one of/],
+    [{ threads: () => 1 }, /"threads" expected an integer, got Function/],
+  ])('refuses %o before a worker starts', async (options, text) => {
+    const made = createSwinPool({ workers: 1, ...options } as never).then((own) => own.dispose());
+    await expect(made).rejects.toThrow(text);
+  });
+
+  it('says what calls expect, of what no worker would hear of too', async () => {
+    const refused = async (call: Promise<unknown>, text: RegExp) => {
+      const reason = await reasonOf(call);
+      expect(String(reason)).toMatch(text);
+      expect((reason as Error).name).toMatch(/^(Type|Range)Error$/);
+    };
+    const empty = new Uint8Array(9);
+    structuredClone(empty, { transfer: [empty.buffer] });
+    await refused(pool.classify(empty), /expected/);
+    await refused(pool.classify(empty.buffer), /expected/);
+    await refused(pool.classify({ data: empty, width: 1, height: 3 }), /"image.data" expected 3 or 4 bytes/);
+    await refused(pool.classify(photograph, { square: 1 } as never), /"square" expected a boolean, got 1/);
+    await refused(pool.embed(photograph, { transfer: 1 } as never), /"transfer" expected a boolean, got 1/);
+    await refused(pool.classify(photograph, { topK: () => 1 } as never), /"topK" expected an integer, got Function/);
+    const q = { data: new Float32Array(4), dims: [1, 1, 2, 2] };
+    await refused(pool.forward({ q, k: q, v: q, scale: () => 1 } as never), /"args" expected values that a message/);
+    const lost = new Float32Array(4);
+    structuredClone(lost, { transfer: [lost.buffer] });
+    await refused(pool.forward({ q: { data: lost, dims: q.dims }, k: q, v: q }), /"q.data" expected 4 elements/);
+  });
+
   it('gives what a model and an engine of the caller give', async () => {
     const image = await decodeImage(photograph);
     const expected = await model.classify(image, { topK: 3, square: true });

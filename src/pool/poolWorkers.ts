@@ -1,6 +1,7 @@
 import { type Transferable, Worker } from 'node:worker_threads';
 import { onAbort } from '../tensor/abortListeners.js';
 import type { AbortSignalLike } from '../tensor/abortSignal.js';
+import { message } from '../tensor/check.js';
 import type { FromWorker, Operation, ToWorker, WorkerSettings } from './protocol.js';
 
 interface Task {
@@ -164,7 +165,8 @@ export class PoolWorkers {
       thread.worker.postMessage(task.request, task.transfer);
     } catch (error) {
       // What no message can hold, such as a function.
-      task.reject(error);
+      const got = (error as Error).message;
+      task.reject(new TypeError(message('args', 'values that a message to a worker can hold', got), { cause: error }));
       return;
     }
     thread.task = task;

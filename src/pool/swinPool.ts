@@ -3,9 +3,12 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Transferable } from 'node:worker_threads';
 import type { ForwardOptions, ForwardOutput } from '../attention/interface.js';
+import { MAX_THREADS } from '../kernel/core.js';
+import { WEIGHT_DTYPES } from '../swin/linearWeight.js';
+import { checkFlag } from '../swin/options.js';
 import type { Classification } from '../swin/scores.js';
-import { type AbortSignalLike, checkSignal } from '../tensor/abortSignal.js';
-import { checkInteger, checkKeys, checkObject, describe, message, tagOf } from '../tensor/check.js';
+import { checkSignal } from '../tensor/abortSignal.js';
+import { checkInteger, checkKeys, checkObject, checkOneOf, describe, message, tagOf } from '../tensor/check.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { PoolWorkers } from './poolWorkers.js';
 import type {
@@ -55,10 +58,22 @@ export async function createSwinPool(options: SwinPoolOptions = {}): Promise<Swi
   if (model !== undefined && typeof model !== 'string' && tagOf(model) !== 'URL') {
     throw new TypeError(message('options.model', 'a directory or URL', describe(model)));
   }
+  checkSettings(rest);
   const count = checkInteger('options.workers', workers ?? availableParallelism(), 1, MAX_WORKERS);
   const embedded = () => fileURLToPath(new URL('../../models/swin-cifar10', import.meta.url));
   const threads = await PoolWorkers.start(count, { ...rest, model: String(model ?? embedded()) });
   return new WorkerSwinPool(threads);
+}
+
+/** @throws TypeError or RangeError for what a worker would ignore or refuse, or no message could hold. */
+function checkSettings(settings: Omit<SwinPoolOptions, 'model' | 'workers'>): void {
+  const { threads, dtype, cache, maxPixels, relaxed } = settings;
+  if (threads !== undefined) checkInteger('threads', threads, 0, MAX_THREADS);
+  if (dtype !== undefined) checkOneOf('dtype', dtype, WEIGHT_DTYPES);
+  if (cache !== undefined && typeof cache !== 'string')
+    throw new TypeError(message('options.cache', 'a directory', describe(cache)));
+  if (maxPixels !== undefined) checkInteger('options.maxPixels', maxPixels, 1);
+  checkFlag('relaxed', relaxed);
 }
 
 class WorkerSwinPool implements SwinPool {
@@ -79,6 +94,7 @@ class WorkerSwinPool implements SwinPool {
   async classify(image: ImageSource, options: PoolClassifyOptions = {}): Promise<Classification[]> {
     checkKeys('options', checkObject('options', options), [...IMAGE_OPTIONS, 'topK']);
     const { topK, square } = options;
+    if (topK !== undefined) checkInteger('topK', topK, 1);
     return this.#image('classify', image, options, { topK, square }) as Promise<Classification[]>;
   }
 
@@ -107,13 +123,10 @@ class WorkerSwinPool implements SwinPool {
     return this.dispose();
   }
 
-  #image(
-    operation: Operation,
-    image: ImageSource,
-    options: { readonly transfer?: boolean | undefined; readonly signal?: AbortSignalLike | undefined },
-    own: object,
-  ): Promise<unknown> {
+  #image(operation: Operation, image: ImageSource, options: PoolCallOptions, own: object): Promise<unknown> {
     const signal = checkSignal(options.signal);
+    checkFlag('square', options.square);
+    checkFlag('transfer', options.transfer);
     const [input, buffer] = handedOver(image, options.transfer ?? false);
     return this.threads.run(operation, input, own, buffer ? [buffer] : [], signal);
   }
@@ -122,11 +135,14 @@ class WorkerSwinPool implements SwinPool {
 /** The image as a message can hold it, and the buffer that goes with it. */
 function handedOver(image: ImageSource, transfer: boolean): [input: unknown, buffer?: ArrayBuffer] {
   if (image instanceof ArrayBuffer || image instanceof Uint8Array) {
+    // Also what was handed over before, of which nothing may be read: the worker says what it expects.
+    if (image.byteLength === 0) return [new Uint8Array(0)];
     const bytes = ownBytes(image instanceof ArrayBuffer ? new Uint8Array(image) : image, transfer);
     return [bytes, bytes.buffer];
   }
   const { data, width, height } = checkObject('image', image) as { data?: unknown; width?: unknown; height?: unknown };
   if (!(data instanceof Uint8Array || data instanceof Uint8ClampedArray)) return [{ data, width, height }];
+  if (data.length === 0) return [{ data: new Uint8Array(0), width, height }];
   const bytes = ownBytes(data, transfer);
   return [{ data: bytes, width, height }, bytes.buffer];
 }
@@ -141,7 +157,7 @@ function ownBytes<T extends Uint8Array | Uint8ClampedArray>(bytes: T, transfer: 
 function tensorCopy(value: unknown, transfer: Transferable[]): unknown {
   const { data, dims, type } = Object(value) as Partial<Tensor>;
   if (!ArrayBuffer.isView(data)) return value;
-  const copy = data.slice();
+  const copy = data.byteLength === 0 ? new Float32Array(0) : data.slice();
   transfer.push(copy.buffer as ArrayBuffer);
   return { data: copy, dims: Array.from(dims ?? []), type };
 }
