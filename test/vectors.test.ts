@@ -61,6 +61,7 @@ describe('makeVectors', () => {
       { shape: [1, 1, 2 ** 20, 1], bias: true },
       /"shape" expected tensors of at most .*, got a tensor of \[1, 1048576, 1048576\]/,
     ],
+    [{ shape: [1e9, 1, 1, 1] }, /"shape" expected tensors of at most 2147483647 elements in all, got 3000000000/],
   ])('refuses %j', (options, text) => {
     expect(() => makeVectors(options as unknown as VectorOptions)).toThrow(text);
   });

@@ -26,7 +26,7 @@ export interface VectorOptions {
 }
 
 const OPTION_NAMES = ['shape', 'kind', 'bias', 'nW', 'cosine', 'backward', 'dtype', 'seed'] as const;
-/** Elements of a tensor, as many as any host's arrays and files hold. */
+/** Elements of a tensor and of all together: as many as any host's arrays and files hold. */
 const MOST_ELEMENTS = 2 ** 31 - 1;
 
 /** What an option asks for: there for `true`, absent for `false`, and there or not where its type says neither. */
@@ -64,6 +64,11 @@ export function makeVectors<const O extends VectorOptions>(options: O): Vectors<
   const dtype = checkOneOf('dtype', options.dtype ?? 'float32', ['float32', 'tf32', 'bfloat16', 'float16']);
   const nW = checkInteger('nW', options.nW ?? 0, 0);
   if (nW > 0 && B % nW !== 0) throw new RangeError(message('nW', `a divisor of B = ${B}`, describe(nW)));
+  checkElements([
+    ...Array<readonly number[]>(backward ? 4 : 3).fill([B, H, L, D]),
+    ...(bias ? [[H, L, L]] : []),
+    ...(nW > 0 ? [[nW, L, L]] : []),
+  ]);
   const next = generator(checkInteger('seed', options.seed ?? 1, 0, 2 ** 32 - 1));
   const normal = (dims: readonly number[]) => float32Tensor(dims, zeros(dims).map(next));
   const tensors: Record<string, Tensor<Float32Array>> = {
@@ -81,14 +86,21 @@ export function makeVectors<const O extends VectorOptions>(options: O): Vectors<
   return Object.fromEntries(Object.entries(tensors).map(encode)) as Vectors<O>;
 }
 
-/** @throws RangeError naming the shape, for more elements than an array holds or memory has. */
+/** @throws RangeError naming the shape, for a tensor of more elements than an array holds, and for more in all. */
+function checkElements(tensors: readonly (readonly number[])[]): void {
+  const expected = `tensors of at most ${MOST_ELEMENTS} elements`;
+  const large = tensors.find((dims) => product(dims) > MOST_ELEMENTS);
+  if (large) throw new RangeError(message('shape', expected, `a tensor of [${large.join(', ')}]`));
+  const elements = tensors.reduce((sum, dims) => sum + product(dims), 0);
+  if (elements > MOST_ELEMENTS) throw new RangeError(message('shape', `${expected} in all`, `${elements}`));
+}
+
+/** @throws RangeError naming the shape, for more elements than memory has room for. */
 function zeros(dims: readonly number[]): Float32Array {
-  const got = `a tensor of [${dims.join(', ')}]`;
-  if (product(dims) > MOST_ELEMENTS)
-    throw new RangeError(message('shape', `tensors of at most ${MOST_ELEMENTS} elements`, got));
   try {
     return new Float32Array(product(dims));
   } catch (cause) {
+    const got = `a tensor of [${dims.join(', ')}]`;
     throw new RangeError(message('shape', 'tensors that memory has room for', got), { cause });
   }
 }
