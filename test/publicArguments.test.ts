@@ -126,6 +126,23 @@ describe('options that are misspelt', () => {
   });
 });
 
+it('flags of calls are refused where they are no booleans, and preprocessing that is not done', async () => {
+  const model = await SwinForImageClassification.fromStateDict(tensors, config);
+  const image = { data: new Uint8Array(16), width: 2, height: 2 };
+  await expect(model.classify(image, { square: 1 } as never)).rejects.toThrow(/"square" expected a boolean, got 1/);
+  await expect(model.forward(pixels, { hiddenStates: 1 } as never)).rejects.toThrow(
+    /"hiddenStates" expected a boolean/,
+  );
+  await model.dispose();
+  for (const key of ['do_flip_channel_order', 'do_convert_grayscale']) {
+    const files = { config, weights: writeSafetensors(tensors) };
+    const load = (value: boolean) =>
+      SwinForImageClassification.fromPretrained({ ...files, preprocessor: { [key]: value } as object });
+    await expect(load(true)).rejects.toThrow(new RangeError(`"preprocessor.${key}" expected false, got true`));
+    await (await load(false)).dispose();
+  }
+});
+
 it('errorMap refuses a tolerance that is none, names that are none, and draws no error of a tolerance of 0', () => {
   const output = { data: new Float32Array(2), dims: [1, 1, 1, 2] };
   for (const tolerance of [{}, undefined, '1', -1, Number.NaN])

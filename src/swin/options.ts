@@ -23,7 +23,16 @@ function checkMethod(name: string, expected: string, value: unknown, method: unk
     throw new TypeError(message(name, expected, describe(value)));
 }
 
-/** @throws TypeError for what is no object, or for a key that no method of a model has. */
+/** @throws TypeError for what is no object, for a key that no method of a model has, and for a flag that is no boolean. */
 export function checkCallingOptions(options: object): void {
-  checkKeys('options', checkObject('options', options), CALLING);
+  const given = checkObject('options', options);
+  checkKeys('options', given, CALLING);
+  checkFlag('hiddenStates', given.hiddenStates);
+  checkFlag('square', given.square);
+}
+
+/** @throws TypeError for a flag that is there and no boolean. */
+export function checkFlag(name: string, value: unknown): void {
+  if (value !== undefined && typeof value !== 'boolean')
+    throw new TypeError(message(name, 'a boolean', describe(value)));
 }

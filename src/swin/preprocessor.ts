@@ -73,7 +73,10 @@ const IMAGENET: PreprocessorConfig = {
 export function checkPreprocessor(config: PreprocessorConfig | undefined, input: ModelInput): Preprocessor {
   const { imageSize, numChannels } = input;
   const own = config ?? (numChannels === 3 ? { ...IMAGENET, size: imageSize } : { resample: 3, size: imageSize });
-  checkObject('preprocessor', own);
+  const keys = checkObject('preprocessor', own);
+  for (const key of ['do_flip_channel_order', 'do_convert_grayscale']) {
+    if (keys[key]) throw new RangeError(message(`preprocessor.${key}`, 'false', describe(keys[key])));
+  }
   const isResized = flag(own, 'do_resize', true);
   const targetSize = targetSizeOf(own);
   const isCropped = flag(own, 'do_center_crop', false);
