@@ -1,50 +1,14 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { streamSource } from '../src/safetensors/byteSource.js';
 import { readSafetensors, writeSafetensors } from '../src/safetensors/index.js';
 import { openSafetensors } from '../src/safetensors/safetensorsStream.js';
-import { type LoadOptions, type LoadProgress, loadPretrained } from '../src/swin/pretrained.js';
-import { collected } from '../src/swin/tensorSource.js';
+import type { LoadProgress } from '../src/swin/pretrained.js';
 import type { Tensor } from '../src/tensor/tensor.js';
-
-const CONFIG = { model_type: 'swin' };
-const INDEX = 'model.safetensors.index.json';
-const TENSORS: Record<string, Tensor> = {
-  a: { data: new Float32Array(50_000).fill(1.5), dims: [50_000], type: 'float32' },
-  b: { data: Uint16Array.of(1, 2, 3), dims: [3], type: 'float16' },
-};
-const WEIGHTS = writeSafetensors(TENSORS);
-const json = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
-const whole = { 'config.json': json(CONFIG), 'model.safetensors': WEIGHTS };
-const sharded = {
-  'config.json': json(CONFIG),
-  'one.safetensors': writeSafetensors({ a: TENSORS.a as Tensor }),
-  'two.safetensors': writeSafetensors({ b: TENSORS.b as Tensor }),
-  [INDEX]: json({ weight_map: { a: 'one.safetensors', b: 'two.safetensors' } }),
-};
-
-/** A fetch of these files, which remembers what it was asked for; others get `missing`. */
-function fetchOf(files: Record<string, Uint8Array>, missing = () => new Response('', { status: 404 })) {
-  const urls: string[] = [];
-  const fetch = async (input: unknown) => {
-    const url = new URL(String(input));
-    urls.push(url.href);
-    const file = files[url.pathname.split('/').at(-1) as string];
-    return file ? new Response(new Uint8Array(file)) : missing();
-  };
-  return { urls, fetch: fetch as typeof globalThis.fetch };
-}
-
-async function load(source: string | URL, { fetch, cache, signal, onProgress }: LoadOptions) {
-  const { weights, ...others } = await loadPretrained(source, { fetch, cache, signal, onProgress });
-  return { ...others, tensors: { ...(await collected(weights)) } };
-}
+import { CONFIG, fetchOf, INDEX, json, load, sharded, TENSORS, WEIGHTS, whole } from './support/servedFiles.js';
 
 describe('loadPretrained', () => {
   it.each([
@@ -209,69 +173,22 @@ describe('loadPretrained', () => {
   });
 });
 
-describe('cache', () => {
-  let directory: string;
-  beforeEach(async () => {
-    directory = await mkdtemp(join(tmpdir(), 'cache-'));
-  });
-  afterEach(() => rm(directory, { recursive: true }));
-
-  /** The Cache API in memory. */
-  const memoryCache = () => {
-    const kept = new Map<string, { status: number; body: ArrayBuffer }>();
-    return {
-      kept,
-      async match(url: string) {
-        const found = kept.get(url);
-        return found && new Response(found.status === 404 ? null : found.body, { status: found.status });
-      },
-      async put(url: string, response: Response) {
-        kept.set(url, { status: response.status, body: await response.arrayBuffer() });
-      },
-    };
-  };
-
-  it.each(['directory', 'Cache'])('keeps files in a %s, and those that are not there', async (kind) => {
-    const cache = (kind === 'Cache' ? memoryCache() : join(directory, 'made')) as unknown as string;
-    for (const files of [whole, sharded]) {
-      const { urls, fetch } = fetchOf(files);
-      const source = `https://host/${Object.keys(files).length}`;
-      expect((await load(source, { fetch, cache })).tensors).toEqual(TENSORS);
-      const count = urls.length;
-      const again = await load(source, { fetch, cache });
-      expect([again.tensors, again.config, again.preprocessor]).toEqual([TENSORS, CONFIG, undefined]);
-      expect(urls).toHaveLength(count);
-      await load(`${source}?v=2`, { fetch, cache });
-      expect(urls).toHaveLength(2 * count);
-    }
-  });
-
-  it.each(['directory', 'Cache'])('keeps no part of a file in a %s', async (kind) => {
-    const memory = memoryCache();
-    const cache = (kind === 'Cache' ? memory : directory) as unknown as string;
+describe('a body that', () => {
+  const files = { ...whole, 'preprocessor_config.json': json({}) };
+  it.each(Object.keys(files))('breaks off is an error that names %s', async (file) => {
     const failing = () =>
-      new Response(
-        new ReadableStream({
-          start(controller) {
-            controller.enqueue(WEIGHTS.slice(0, 1000));
-          },
-          pull(controller) {
-            controller.error(new Error('connection lost'));
-          },
-        }),
-      );
-    const { fetch } = fetchOf({ 'config.json': json(CONFIG), 'preprocessor_config.json': json({}) }, failing);
-    await expect(load('https://host/', { fetch, cache })).rejects.toThrow('connection lost');
-    expect(kind === 'Cache' ? memory.kept.size : (await readdir(directory)).length).toBe(2);
-    expect((await load('https://host/', { ...fetchOf(whole), cache })).tensors).toEqual(TENSORS);
+      new Response(new ReadableStream({ pull: (controller) => controller.error(new TypeError('terminated')) }));
+    const others = Object.fromEntries(Object.entries(files).filter(([name]) => name !== file));
+    await expect(load('https://host/', fetchOf(others, failing))).rejects.toThrow(
+      `https://host/${file} expected to be read to its end, got: terminated`,
+    );
   });
 
-  it('is left alone where it fails', async () => {
-    const broken = {
-      match: async () => undefined,
-      put: async () => Promise.reject(new Error('quota exceeded')),
-    } as unknown as Cache;
-    expect((await load('https://host/', { ...fetchOf(whole), cache: broken })).tensors).toEqual(TENSORS);
+  it('never ends is refused as JSON', async () => {
+    const part = new Uint8Array(1024 * 1024).fill(32);
+    const endless = () => new Response(new ReadableStream({ pull: (controller) => controller.enqueue(part) }));
+    const { fetch } = fetchOf({ 'model.safetensors': WEIGHTS, 'preprocessor_config.json': json({}) }, endless);
+    await expect(load('https://host/', { fetch })).rejects.toThrow('config.json: expected at most 67108864 bytes');
   });
 });
 

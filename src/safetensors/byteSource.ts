@@ -74,12 +74,13 @@ export function fileSource(handle: FileHandle): ByteSource {
   };
 }
 
-/** All that is left. */
-export async function readToEnd(source: ByteSource): Promise<Uint8Array> {
+/** All that is left. @throws RangeError for more than `most` bytes. */
+export async function readToEnd(source: ByteSource, most: number): Promise<Uint8Array> {
   let bytes = new Uint8Array(65536);
   for (let length = 0; ; ) {
     length += await source.fill(bytes.subarray(length));
     if (length < bytes.length) return bytes.subarray(0, length);
+    if (length > most) throw new RangeError(`expected at most ${most} bytes, got more`);
     const longer = new Uint8Array(2 * bytes.length);
     longer.set(bytes);
     bytes = longer;

@@ -2,32 +2,47 @@ import { type ByteSource, fileSource, streamSource } from '../safetensors/byteSo
 import { nodeBuiltin } from '../tensor/host.js';
 import { makeDirectory } from './makeDirectory.js';
 
-/** Keeps what was downloaded, and which files were not there. */
-export interface FileCache {
-  match(url: string): Promise<ByteSource | 'missing' | undefined>;
-  /** Keeps a file once its stream has ended; not if it fails. */
-  store(url: string, file: ReadableStream<Uint8Array> | 'missing'): Promise<void>;
+/** A file that a server said not to have. */
+export interface NotThere {
+  /** Milliseconds since 1970. */
+  readonly notThereSince: number;
 }
 
-const MISSING = 404;
+/** Keeps what was downloaded, and which files were not there. */
+export interface FileCache {
+  match(url: string): Promise<ByteSource | NotThere | undefined>;
+  /** Keeps a file once its stream has ended; not if it fails. */
+  store(url: string, file: ReadableStream<Uint8Array>): Promise<void>;
+  storeNotThere(url: string): Promise<void>;
+  /** Drops a file that turned out to be of no use. */
+  forget(url: string): Promise<void>;
+}
+
+const NOT_FOUND = 404;
 
 /** The Cache API, which browsers, Deno and Cloudflare Workers have. */
 export function webCache(cache: Cache): FileCache {
   return {
     async match(url) {
       const response = await cache.match(url);
-      if (response?.status === MISSING) return 'missing';
+      if (response?.status === NOT_FOUND) {
+        return { notThereSince: Date.parse(response.headers.get('date') ?? '') || 0 };
+      }
       return response?.body ? streamSource(response.body) : undefined;
     },
-    store: (url, file) =>
-      cache.put(url, file === 'missing' ? new Response(null, { status: MISSING }) : new Response(file)),
+    store: (url, file) => cache.put(url, new Response(file)),
+    storeNotThere: (url) =>
+      cache.put(url, new Response(null, { status: NOT_FOUND, headers: { date: new Date().toUTCString() } })),
+    async forget(url) {
+      await cache.delete(url);
+    },
   };
 }
 
-/** A directory, made where it is missing. A file's name is the hash of its URL; an empty one was not there. */
+/** A directory, made where it is missing. A file's name is the hash of its URL, with `.missing` for one that was not there. */
 export function directoryCache(directory: string): FileCache {
   const { createWriteStream } = process.getBuiltinModule('node:fs');
-  const { open, rename, rm, writeFile } = process.getBuiltinModule('node:fs/promises');
+  const { open, rename, rm, stat, writeFile } = process.getBuiltinModule('node:fs/promises');
   const { join } = process.getBuiltinModule('node:path');
   const { Writable } = process.getBuiltinModule('node:stream');
   const { createHash, randomUUID } = process.getBuiltinModule('node:crypto');
@@ -35,26 +50,29 @@ export function directoryCache(directory: string): FileCache {
   return {
     async match(url) {
       const handle = await open(pathOf(url)).catch(() => undefined);
-      if (!handle) return undefined;
-      if ((await handle.stat()).size === 0) {
-        await handle.close();
-        return 'missing';
-      }
-      return fileSource(handle);
+      // A machine that failed may leave a name without the bytes.
+      if (handle && (await handle.stat()).size > 0) return fileSource(handle);
+      await handle?.close();
+      const missing = await stat(`${pathOf(url)}.missing`).catch(() => undefined);
+      return missing && { notThereSince: missing.mtimeMs };
     },
     async store(url, file) {
       await makeDirectory(directory);
       // Under its name once it is whole, so that no other process reads a part.
       const partial = `${pathOf(url)}.${randomUUID()}`;
       try {
-        if (file === 'missing') await writeFile(partial, '');
-        else await file.pipeTo(Writable.toWeb(createWriteStream(partial)));
+        await file.pipeTo(Writable.toWeb(createWriteStream(partial)));
         await rename(partial, pathOf(url));
       } catch (error) {
         await rm(partial, { force: true });
         throw error;
       }
     },
+    async storeNotThere(url) {
+      await makeDirectory(directory);
+      await writeFile(`${pathOf(url)}.missing`, '');
+    },
+    forget: (url) => rm(pathOf(url), { force: true }),
   };
 }
 

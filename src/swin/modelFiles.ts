@@ -11,8 +11,10 @@ export interface Missing {
 export interface ModelFiles {
   /** The path or URL of a file, for errors. */
   locate(file: string): string;
-  /** Rejects with an Error that names the file, for what is not simply missing. */
+  /** Rejects with an Error that names the file, for what is not simply missing; so does reading it. */
   open(file: string): Promise<ByteSource | Missing>;
+  /** To be called for a file whose contents are no use, so that it is not taken from a cache again. */
+  forget(file: string): Promise<void>;
 }
 
 export interface DownloadOptions {
@@ -21,8 +23,12 @@ export interface DownloadOptions {
   readonly cache: FileCache | undefined;
 }
 
-/** Statuses of servers that do not have a file; storage that lists nothing answers 403. */
-const ABSENT = [403, 404, 410];
+/** Statuses of servers that do not have a file. */
+const NOT_THERE = [404, 410];
+/** What storage that lists nothing answers instead; it also stands for a login that has run out. */
+const FORBIDDEN = 403;
+/** How long a server is not asked again for what it did not have, milliseconds. */
+const ASK_AGAIN = 24 * 3600 * 1000;
 
 /** The files of a directory, for Node, Deno and Bun. */
 export function directoryFiles(directory: string): ModelFiles {
@@ -31,13 +37,15 @@ export function directoryFiles(directory: string): ModelFiles {
   return {
     locate: (file) => join(directory, file),
     async open(file) {
+      const path = join(directory, file);
       try {
-        return fileSource(await open(join(directory, file)));
+        return named(path, fileSource(await open(path)), undefined);
       } catch (error) {
         if ((error as { code?: unknown }).code === 'ENOENT') return { missing: 'no such file (ENOENT)' };
         throw error;
       }
     },
+    async forget() {},
   };
 }
 
@@ -54,25 +62,49 @@ export function urlFiles(base: URL, { fetch, signal, cache }: DownloadOptions): 
     async open(file) {
       const url = urlOf(file);
       const kept = await cache?.match(url.href);
-      if (kept === 'missing') return { missing: 'none before, as the cache says' };
-      if (kept) return kept;
-      const missing = async (reason: string) => {
-        await cache?.store(url.href, 'missing').catch(() => {});
-        return { missing: reason };
-      };
-      const response = await fetchNamed(url, fetch, signal);
+      if (kept && !('notThereSince' in kept)) return named(url.href, kept, signal);
+      const before = { missing: 'none before, as the cache says' };
+      if (kept && Date.now() - kept.notThereSince < ASK_AGAIN) return before;
+      let response: Response;
+      try {
+        response = await fetchNamed(url, fetch, signal);
+      } catch (error) {
+        if (kept && !signal?.aborted) return before;
+        throw error;
+      }
       const { status, headers, body } = response;
       if (!response.ok) await body?.cancel();
-      if (ABSENT.includes(status)) return missing(`HTTP status ${status}`);
+      if (NOT_THERE.includes(status)) await cache?.storeNotThere(url.href).catch(() => {});
+      if (NOT_THERE.includes(status) || status === FORBIDDEN) return { missing: `HTTP status ${status}` };
       if (!response.ok) throw new Error(`${url.href} expected to be there, got HTTP status ${status}`);
       // Servers of single-page applications answer what they lack with their page.
       if (/^text\/html\b/i.test(headers.get('content-type') ?? '')) {
         await body?.cancel();
-        return missing(`a page of HTML with HTTP status ${status}`);
+        return { missing: `a page of HTML with HTTP status ${status}` };
       }
       if (!body) throw new Error(`${url.href} expected to have a body, got none with HTTP status ${status}`);
-      return streamSource(cache ? keeping(body, (stream) => cache.store(url.href, stream)) : body);
+      const stream = cache ? keeping(body, (copy) => cache.store(url.href, copy)) : body;
+      return named(url.href, streamSource(stream), signal);
     },
+    async forget(file) {
+      await cache?.forget(urlOf(file).href).catch(() => {});
+    },
+  };
+}
+
+/** The same source, whose errors name the file, but for the signal's reason. */
+function named(name: string, source: ByteSource, signal: AbortSignalLike | undefined): ByteSource {
+  return {
+    async fill(target) {
+      try {
+        return await source.fill(target);
+      } catch (cause) {
+        if (signal?.aborted) throw signal.reason;
+        throw new Error(`${name} expected to be read to its end, got: ${(cause as Error).message}`, { cause });
+      }
+    },
+    // A source that broke says so again.
+    close: () => source.close().catch(() => {}),
   };
 }
 

@@ -57,6 +57,8 @@ export interface Pretrained {
 
 const WEIGHTS = 'model.safetensors';
 const INDEX = 'model.safetensors.index.json';
+/** Bytes of the longest JSON that is read. */
+const MOST_JSON = 64 * 1024 * 1024;
 /** Letters that lead to no other directory or host, whatever resolves them. */
 const FILE_NAME = /^[\p{L}\p{N}_][\p{L}\p{N}_.\- ]*$/u;
 
@@ -137,15 +139,21 @@ async function readJson(files: ModelFiles, file: string): Promise<{ readonly val
   if (isMissing(source)) return source;
   let bytes: Uint8Array;
   try {
-    bytes = await readToEnd(source);
+    bytes = await readToEnd(source, MOST_JSON);
+  } catch (error) {
+    throw error instanceof RangeError ? new RangeError(`${files.locate(file)}: ${error.message}`) : error;
   } finally {
     await source.close();
   }
   const text = new TextDecoder().decode(bytes);
-  if (text.startsWith('<')) return { missing: 'a page of HTML' };
+  if (text.startsWith('<')) {
+    await files.forget(file);
+    return { missing: 'a page of HTML' };
+  }
   try {
     return { value: JSON.parse(text) };
   } catch (cause) {
+    await files.forget(file);
     throw new RangeError(`${files.locate(file)} expected to be JSON: ${(cause as Error).message}`, { cause });
   }
 }
@@ -227,12 +235,13 @@ async function joined(
   };
 }
 
-/** Runs `read`, whose errors about the file's contents then say which file. */
+/** Runs `read`, whose errors about the file's contents then say which file; no cache gives that file again. */
 async function naming<T>(files: ModelFiles, file: string, read: () => Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
+    await files.forget(file);
     throw new RangeError(`${files.locate(file)}: ${error.message}`, { cause: error });
   }
 }
