@@ -36,6 +36,17 @@ describe('decodeImage', () => {
     expect(Math.max(...errors)).toBeLessThanOrEqual(4);
   });
 
+  it("takes an unknown transform of Adobe's for YCCK, as libjpeg does", async () => {
+    const bytes = Uint8Array.from(Buffer.from(CMYK_JPEGS['4:2:0, YCCK']?.file as string, 'base64'));
+    const expected = await decodeImage(bytes);
+    // SOI, then APP14: marker, length, `Adobe`, version, flags, transform.
+    expect(bytes[17]).toBe(2);
+    for (const transform of [1, 7]) {
+      bytes[17] = transform;
+      expect(await decodeImage(bytes)).toEqual(expected);
+    }
+  });
+
   it('takes an ArrayBuffer, and a view with bytes around it', async () => {
     const bytes = file('jpeg-420.jpg');
     const expected = await decodeImage(bytes);

@@ -2,7 +2,8 @@ import type { JpegComponent, JpegPlanes } from '#codecs';
 import type { RgbaImage } from './rawImage.js';
 import { upsampledLine } from './upsampledLine.js';
 
-const YCCK = 2;
+/** Adobe's transform of CMYK as it is; libjpeg takes every other for YCCK's. */
+const UNTRANSFORMED = 0;
 /** Fixed-point factors of YCbCr, 16 bits behind the point. Source: libjpeg, `jdcolor.c`. */
 const fix = (factor: number) => Math.round(factor * 65536);
 const [CR_TO_R, CB_TO_B, CR_TO_G, CB_TO_G] = [fix(1.402), fix(1.772), fix(0.71414), fix(0.34414)];
@@ -10,13 +11,13 @@ const HALF = 32768;
 
 /**
  * The pixels of a JPEG of four components, which are stored inverted; to RGB without a colour profile.
- * Source: libjpeg, `ycck_cmyk_convert`; Pillow, `cmyk2rgb`.
+ * Source: libjpeg, `default_decompress_parms`, `ycck_cmyk_convert`; Pillow, `cmyk2rgb`.
  */
 export function cmykPixels({ width, height, components, adobe }: JpegPlanes): RgbaImage {
   const data = new Uint8ClampedArray(4 * width * height);
   const lines = components.map(() => new Uint8Array(width));
   const [first, second, third, black] = lines as [Uint8Array, Uint8Array, Uint8Array, Uint8Array];
-  const isYcck = adobe?.transformCode === YCCK;
+  const isYcck = (adobe?.transformCode ?? UNTRANSFORMED) !== UNTRANSFORMED;
   for (let y = 0; y < height; y++) {
     components.forEach((component, i) => {
       upsampledLine(component as JpegComponent, y, width, height, lines[i] as Uint8Array);
