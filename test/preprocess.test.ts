@@ -95,6 +95,9 @@ describe('preprocess', () => {
   it.each([
     [{ image_std: [0.2, 0, 0.2] }, RangeError, 'image_std[1]'],
     [{ image_std: 0 }, RangeError, 'image_std[0]'],
+    [{ image_std: 1e-60 }, RangeError, 'values of channel 0'],
+    [{ image_mean: [0, 1e300, 0] }, RangeError, 'values of channel 1'],
+    [{ rescale_factor: 1e300 }, RangeError, 'values of channel 0'],
     [{ image_mean: [0.5] }, RangeError, 'image_mean'],
     [{ image_mean: ['0.5', 0.5, 0.5] }, TypeError, 'image_mean[0]'],
     [{ image_mean: null }, TypeError, 'image_mean'],

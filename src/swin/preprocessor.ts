@@ -131,12 +131,18 @@ function valuesOf(config: PreprocessorConfig, numChannels: number): Float32Array
     }
   }
   const { fround } = Math;
-  return mean.map((average, c) =>
-    Float32Array.from({ length: 256 }, (_, byte) => {
+  return mean.map((average, c) => {
+    const deviation = std[c] as number;
+    const values = Float32Array.from({ length: 256 }, (_, byte) => {
       const value = fround(byte * factor);
-      return isNormalized ? fround(value - fround(average)) / fround(std[c] as number) : value;
-    }),
-  );
+      return isNormalized ? fround(value - fround(average)) / fround(deviation) : value;
+    });
+    if (!values.every(Number.isFinite)) {
+      const got = `rescale_factor ${factor}, image_mean ${average} and image_std ${deviation}`;
+      throw new RangeError(message('preprocessor', `values of channel ${c} that float32 can hold`, got));
+    }
+    return values;
+  });
 }
 
 function channels(key: string, value: unknown, absent: number, numChannels: number): number[] {
