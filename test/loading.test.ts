@@ -44,7 +44,7 @@ describe('loadPretrained', () => {
 
   it('takes the index.html of a server for a file that is not there', async () => {
     const page = () => new Response('<!doctype html>', { headers: { 'content-type': 'text/html; charset=utf-8' } });
-    for (const missing of [page, () => new Response('<html>')]) {
+    for (const missing of [page, () => new Response('<html>'), () => new Response('\n  <!doctype html>')]) {
       const { preprocessor, tensors } = await load('https://host/', fetchOf(whole, missing));
       expect([preprocessor, tensors]).toEqual([undefined, TENSORS]);
     }

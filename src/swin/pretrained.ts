@@ -146,7 +146,7 @@ async function readJson(files: ModelFiles, file: string): Promise<{ readonly val
     await source.close();
   }
   const text = new TextDecoder().decode(bytes);
-  if (text.startsWith('<')) {
+  if (text.trimStart().startsWith('<')) {
     await files.forget(file);
     return { missing: 'a page of HTML' };
   }
