@@ -5,7 +5,7 @@ import { build } from 'esbuild';
 import { writeSafetensors } from '../build/safetensors/index.js';
 
 /** What a request may be answered with, whatever it holds; 500 says that the service failed. */
-const ANSWERS = [200, 400, 404, 408, 413, 415, 422];
+const ANSWERS = [200, 400, 404, 405, 408, 413, 415, 422];
 const root = fileURLToPath(new URL('../', import.meta.url));
 /** Within the package, so that it finds the package by its own name. */
 const BUNDLE = `${root}build/fuzz/service.mjs`;
