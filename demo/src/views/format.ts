@@ -15,7 +15,10 @@ const SIMD = { typescript: 'TypeScript', simd: 'SIMD', 'relaxed-simd': 'Relaxed 
 
 export const simdName = (simd: Settings['simd']) => SIMD[simd];
 
-export function settingsName({ simd, threads, weights }: Settings): string {
-  const parts = [SIMD[simd], ...(simd === 'typescript' ? [] : [`${threads} thread${threads > 1 ? 's' : ''}`]), weights];
-  return parts.join(', ');
+export function settingsName(settings: Settings): string {
+  return `${engineName(settings)}, ${settings.weights}`;
+}
+
+export function engineName({ simd, threads }: Omit<Settings, 'weights'>): string {
+  return simd === 'typescript' ? SIMD[simd] : `${SIMD[simd]}, ${threads} thread${threads > 1 ? 's' : ''}`;
 }

@@ -54,41 +54,42 @@ function PlantFault() {
         A kernel gets one of {faults.value.length > 0 ? faults.value.length.toLocaleString('en') : 'many'} faults; the
         oracle, which is not told, finds it in the numbers alone.
       </p>
-      <div class="pickers">
+      <div class="pickers faults">
         <label>
-          Group
+          <span>Group</span>
           <select aria-label="Group" value={shown} onChange={({ currentTarget }) => chooseGroup(currentTarget.value)}>
             {groups.map((own) => (
               <option key={own}>{own}</option>
             ))}
           </select>
         </label>
+        <label>
+          <span>Fault</span>
+          <select
+            aria-label="Fault"
+            value={chosen.value}
+            onChange={({ currentTarget }) => {
+              chosen.value = Number(currentTarget.value);
+            }}
+          >
+            {faults.value.map(({ name, text, group: own }, n) =>
+              own === shown ? (
+                <option key={`${name} ${text}`} value={n} data-name={name}>
+                  {text}
+                </option>
+              ) : null,
+            )}
+          </select>
+        </label>
       </div>
-      <div class="player">
-        <select
-          aria-label="Fault"
-          value={chosen.value}
-          onChange={({ currentTarget }) => {
-            chosen.value = Number(currentTarget.value);
-          }}
-        >
-          {faults.value.map(({ name, text, group: own }, n) =>
-            own === shown ? (
-              <option key={`${name} ${text}`} value={n} data-name={name}>
-                {text}
-              </option>
-            ) : null,
-          )}
-        </select>
-        <button
-          type="button"
-          class="main"
-          disabled={progress.value !== undefined || faults.value.length === 0}
-          onClick={plant}
-        >
-          Plant and judge
-        </button>
-      </div>
+      <button
+        type="button"
+        class="main"
+        disabled={progress.value !== undefined || faults.value.length === 0}
+        onClick={plant}
+      >
+        Plant and judge
+      </button>
     </Card>
   );
 }
@@ -191,8 +192,8 @@ function Findings({ tensor: { name, findings } }: { readonly tensor: Judged }) {
       <ol>
         {findings.map((finding, n) => (
           <li key={finding.name} data-testid={n === 0 ? 'diagnosis' : undefined}>
-            <code>{finding.name}</code> {finding.explanation}
-            <small> leaves {error(finding.residual)} of the output unexplained</small>
+            <code>{finding.name}</code>: {finding.explanation}
+            <small>leaves {error(finding.residual)} of the output unexplained</small>
           </li>
         ))}
       </ol>

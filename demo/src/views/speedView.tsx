@@ -3,7 +3,7 @@ import { progress, settings, step } from '../playground.js';
 import type { BenchReport, BenchResult, Side } from '../protocol.js';
 import { BenchChart } from './benchChart.js';
 import { Card } from './card.js';
-import { error, milliseconds, settingsName } from './format.js';
+import { engineName, error, milliseconds } from './format.js';
 import { Scrolled } from './scrolled.js';
 
 export const SIDES: readonly { readonly side: Side; readonly label: string }[] = [
@@ -31,7 +31,7 @@ export function SpeedView() {
       <Card title="This device's chart">
         <p>
           Attention at the four stages of Swin-T on one picture of 224²: the float64 reference in TypeScript,
-          onnxruntime-web on the same formula, and this library ({settingsName(settings.value)}; the first tab chooses).
+          onnxruntime-web on the same formula, and this library ({engineName(settings.value)}; the first tab chooses).
           Each is checked against float64 before it is timed. onnxruntime-web, 14 MB, comes from this page's own files
           when you start.
         </p>
