@@ -14,6 +14,7 @@ export default defineConfig({
       'test/checked/*.checked.ts',
       'test/{windowAttention,shiftedWindow,linear,exp,gelu,float64,half,swin}*.test.ts',
     ],
+    globalSetup: ['test/support/freshBuild.ts'],
     testTimeout: 3_600_000,
     hookTimeout: 120_000,
     setupFiles: ['test/support/seed.ts', 'test/checked/memory.ts'],

@@ -1,8 +1,8 @@
 // Changes one constant, operator, condition or statement of the library's TypeScript at a time, and tells which changes the
 // tests of that part do not see. Stryker, which does the same, needs Node 22 at least.
-// node scripts/mutateSources.mjs [--sample 40] [--seed n] [--files REGEXP] [--quick] | --named
-// --quick leaves out the tests that what survives the first ones meets.
-// --named takes the mutants of scripts/namedMutants.json, each of which must die. The report goes to build/mutants.
+// node scripts/mutateSources.mjs [--sample 40] [--from 0] [--seed n] [--files REGEXP] [--quick] [--list] | --named
+// --from leaves out so many of the sample's first, --quick the tests that what survives the first ones meets; --list runs
+// none. --named takes the mutants of scripts/namedMutants.json, each of which must die. The report goes to build/mutants.
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -63,10 +63,12 @@ const TESTS = [
 const { values: options } = parseArgs({
   options: {
     sample: { type: 'string', default: '40' },
+    from: { type: 'string', default: '0' },
     seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
     files: { type: 'string', default: '.' },
     named: { type: 'boolean', default: false },
     quick: { type: 'boolean', default: false },
+    list: { type: 'boolean', default: false },
   },
 });
 
@@ -74,9 +76,15 @@ const sources = readdirSync('src', { recursive: true, encoding: 'utf8' })
   .map((path) => `src/${path.replaceAll('\\', '/')}`)
   .filter((path) => path.endsWith('.ts') && testsOf(path).length > 0 && new RegExp(options.files).test(path));
 const byFile = sources.map((file) => mutantsOf(file, readFileSync(file, 'utf8'))).filter(({ length }) => length > 0);
-const mutants = options.named ? named() : drawn(byFile, Number(options.sample), Number(options.seed));
+const mutants = options.named
+  ? named()
+  : drawn(byFile, Number(options.sample), Number(options.seed)).slice(Number(options.from));
 const total = byFile.reduce((sum, { length }) => sum + length, 0);
 console.info(`mutants: ${mutants.length} of ${total} in ${byFile.length} files, seed ${options.seed}`);
+if (options.list) {
+  for (const mutant of mutants) console.info(placeOf(mutant, readFileSync(mutant.file, 'utf8')));
+  process.exit();
+}
 
 const SANDBOX = mkdtempSync(join(tmpdir(), 'mutants-'));
 for (const path of ['src', 'test', 'build', 'models', 'examples', 'assembly', 'package.json', 'tsconfig.json']) {

@@ -91,12 +91,13 @@ function writeCase(name: string) {
   writeFileSync(path('outputs.safetensors'), writeSafetensors({ o }));
 }
 
-describe('the action', () => {
+// GitHub's runner has a bash of its own on Windows, where the one in PATH may be another.
+describe.skipIf(process.platform === 'win32')('the action', () => {
   it('runs its own files and the steps of bash alone', () => {
     expect(action.runs.using).toBe('composite');
     const used = action.runs.steps.filter(({ uses }) => uses);
     expect(used.map(({ uses, if: condition }) => [uses, condition])).toEqual([
-      ['actions/setup-node@v4', "steps.node.outputs.found != 'true'"],
+      [expect.stringMatching(/^actions\/setup-node@[0-9a-f]{40}$/), "steps.node.outputs.found != 'true'"],
     ]);
     for (const { run, shell } of action.runs.steps.filter((step) => step.run)) {
       expect(shell).toBe('bash');

@@ -39,6 +39,9 @@ function execute(file: string, args: readonly string[]): Promise<Result> {
 
 const cli = (...args: string[]) => execute(process.execPath, [MAIN, ...args]);
 
+/** Windows has no limits of a shell's, and no signal there can be caught. */
+const posix = it.runIf(process.platform !== 'win32');
+
 /** Runs the command line behind what a shell sets up, such as `ulimit -f 0;`, or in a pipe. */
 const inShell = (before: string, args: readonly string[], after = '') =>
   execute('bash', ['-c', `${before} "$0" "$@" ${after}`, process.execPath, MAIN, ...args]);
@@ -181,7 +184,7 @@ describe.each(WRITERS)('%s', (_, name, argsAt) => {
     expect(await readFile(path(`out/${name}`), 'utf8')).toBe('what was there');
   };
 
-  it('leaves what was there on a full disk, and says so in a line', async () => {
+  posix('leaves what was there on a full disk, and says so in a line', async () => {
     const { code, stderr } = await inShell('ulimit -f 0;', argsAt('out'));
     expect([code, stderr]).toEqual([2, line(/out\/[\w.]+ cannot be written: EFBIG: file too large/)]);
     await isUntouched();
@@ -202,7 +205,7 @@ describe.each(WRITERS)('%s', (_, name, argsAt) => {
 });
 
 describe('a file that is written', () => {
-  it('is whole or not there, whenever the disk is full', async () => {
+  posix('is whole or not there, whenever the disk is full', async () => {
     await mkdir(path('full'));
     // 1,024 bytes each; the file has 16 times as many.
     for (const blocks of [1, 8]) {
@@ -241,7 +244,7 @@ describe('a file that is written', () => {
     expect((await readFile(path('far/v.npz'))).length).toBeGreaterThan(100);
   });
 
-  it.each(['SIGINT', 'SIGTERM'] as const)('goes half-written with the process that %s ends', async (signal) => {
+  posix.each(['SIGINT', 'SIGTERM'] as const)('goes half-written with the process that %s ends', async (signal) => {
     await mkdir(path(signal));
     await writeFile(path(`${signal}/x.npz`), 'old');
     const program = `
@@ -290,7 +293,7 @@ it.each(['none.png', 'text.png'])('quantizes nothing where an image cannot be re
 });
 
 describe('stdout', () => {
-  it('may be closed early: that is silent', async () => {
+  posix('may be closed early: that is silent', async () => {
     await save(
       'many.safetensors',
       Object.assign({}, ...Array.from({ length: 40 }, (_, i) => prefixed(`case${i}`, { ...inputs, o }))),
@@ -309,7 +312,7 @@ describe('stdout', () => {
   });
 });
 
-it('ends by SIGINT where it works long, without a word', async () => {
+posix('ends by SIGINT where it works long, without a word', async () => {
   const child = spawn(process.execPath, [MAIN, 'bench'], { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {

@@ -193,9 +193,10 @@ describe('readSafetensors', () => {
     ['a list', (text: string) => `[${text}]`],
   ])('refuses 99 MB of {} in %s within seconds', (_, header) => {
     const bytes = file(header(`${'{},'.repeat(33_000_000 - 10)}{}`));
-    const start = performance.now();
+    // Processor time: a machine with other work takes longer.
+    const start = process.cpuUsage();
     expect(() => readSafetensors(bytes)).toThrow(RangeError);
-    expect(performance.now() - start).toBeLessThan(10_000);
+    expect(process.cpuUsage(start).user / 1e6).toBeLessThan(10);
   });
 
   it('agrees with JSON.parse on what is JSON', () => {

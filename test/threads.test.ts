@@ -178,7 +178,7 @@ describe('workers', () => {
       attention.forward({ q: tensor(), k: tensor(), v: tensor() }).then(({ o }) => console.log(o.data.length));
     `;
     const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], {
-      timeout: 30_000,
+      timeout: 500_000,
     });
     expect(Number(stdout)).toBe(64 * 4 * 64 * 64);
   });
@@ -212,7 +212,7 @@ describe('workers', () => {
     const { stdout } = await promisify(execFile)(
       process.execPath,
       ['--expose-gc', '--input-type=module', '-e', program],
-      { timeout: 110_000 },
+      { timeout: 500_000 },
     );
     const { growth, live } = JSON.parse(stdout);
     expect(live).toBe(0);

@@ -1,27 +1,36 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** The newest file under a directory, and when it changed. */
-function newest(directory: string): { readonly path: string; readonly changed: number } {
-  return readdirSync(directory, { recursive: true, encoding: 'utf8' })
-    .map((name) => join(directory, name))
-    .map((path) => ({ path, status: statSync(path) }))
-    .filter(({ status }) => status.isFile())
-    .map(({ path, status }) => ({ path, changed: status.mtimeMs }))
-    .reduce((a, b) => (b.changed > a.changed ? b : a), { path: '', changed: 0 });
+/** What the build makes, and what of. */
+const PARTS = [
+  {
+    outputs: ['build/wasm/kernels.js', 'build/wasm/modelKernels.js', 'build/wasm/products.js'],
+    sources: ['assembly', 'src/kernel/schema.ts', 'scripts/generateTiles.mjs', 'scripts/generateRecords.mjs'],
+  },
+  {
+    outputs: ['build/index.js', 'build/worker/kernelWorker.js', 'build/bundle/flash-window-attention.js'],
+    sources: ['src'],
+  },
+] as const;
+
+/** The newest of a file, or of the files under a directory, and when it changed. */
+function newest(path: string): { readonly path: string; readonly changed: number } {
+  const status = statSync(path, { throwIfNoEntry: false });
+  if (!status?.isDirectory()) return { path, changed: status?.mtimeMs ?? 0 };
+  return readdirSync(path)
+    .map((name) => newest(join(path, name)))
+    .reduce((a, b) => (b.changed > a.changed ? b : a), { path, changed: 0 });
 }
 
 /** What of the build is older than what it is made of, as a sentence; undefined for nothing. */
 export function staleBuild(root = '.'): string | undefined {
-  const parts = [
-    { sources: ['assembly'], output: 'build/wasm/kernels.js' },
-    { sources: ['src'], output: 'build/index.js' },
-  ];
-  for (const { sources, output } of parts) {
-    const built = statSync(join(root, output), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  for (const { outputs, sources } of PARTS) {
     for (const source of sources) {
       const { path, changed } = newest(join(root, source));
-      if (changed > built) return `${join(root, output)} is older than ${path}: "npm run build" before the tests`;
+      for (const output of outputs) {
+        const built = statSync(join(root, output), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+        if (changed > built) return `${join(root, output)} is older than ${path}: "npm run build" before the tests`;
+      }
     }
   }
   return undefined;
