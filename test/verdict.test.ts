@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { makeTally, SUM, Tallier } from '../src/oracle/tally.js';
+import { Tallier } from '../src/oracle/tallier.js';
+import { makeTally, SUM } from '../src/oracle/tally.js';
 import { partOf, verdictOf } from '../src/oracle/verdict.js';
 
 const EPSILON = 2 ** -10;

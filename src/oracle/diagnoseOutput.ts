@@ -1,3 +1,4 @@
+import type { Score } from './agreement.js';
 import type { WindowOutputName } from './checkCase.js';
 import { nameOf } from './families/constants.js';
 import { fittedFactors, guesses } from './families/factors.js';
@@ -5,15 +6,17 @@ import { fills } from './families/fills.js';
 import { closeFaults, knownFaults } from './families/index.js';
 import { leftovers } from './families/leftovers.js';
 import { scaledName, scaledOutputs } from './families/scaledOutputs.js';
-import { type Stored, storedElsewhere } from './families/stores.js';
+import type { Stored } from './families/stored.js';
+import { storedElsewhere } from './families/stores.js';
 import { storedByOneWindow } from './families/unsummed.js';
 import type { Fault, Variant } from './faults.js';
 import { FaultyAttention } from './faultyAttention.js';
 import type { FaultyProblem } from './faultyProblem.js';
 import { fitFactor } from './fit.js';
 import { ascending, type Candidate, type Hypothesis, isExplanation, ROUNDING, rankHypotheses } from './hypothesis.js';
-import { errorOf, type Located, locateErrors } from './locateErrors.js';
-import { axesOf, type Score, Search, SUMMED } from './search.js';
+import { locateErrors } from './locateErrors.js';
+import { asItIs } from './outputAsItIs.js';
+import { axesOf, Search, SUMMED } from './search.js';
 
 /** Windows and rows that pairs are glanced at, that single hypotheses are tried on, and that the best are confirmed on. */
 const GLANCED = { samples: 1, rightSamples: 0, rows: 3 };
@@ -21,27 +24,37 @@ const SCREENED = { samples: 1, rightSamples: 0, rows: 6 };
 const SCREENED_SUM = { samples: 1, rightSamples: 0, rows: 3 };
 const CONFIRMED = { samples: 6, rightSamples: 3, rows: 24 };
 const CONFIRMED_SUM = { samples: 3, rightSamples: 1, rows: 6 };
+
 /** Hypotheses that are tried before the best of them are confirmed, and how many these are. */
 const BATCH = 500;
 const FINALISTS = 16;
+
 /** Pairs that are screened after a glance. */
 const GLANCES = 64;
+
 /** Correlation that some single fault has with an output that a pair may explain; by chance it is a third of that. */
 const IN_COMMON = 0.1;
 const COMPARED = { samples: 48, rightSamples: 0, rows: 4 };
+
 /** Single faults that are combined with every other one, and those of which all pairs are tried. */
 const PARTNERS = 10;
 const LIKELY = 50;
+
 /** Multiplications that trying all single faults, or all pairs, of one output may take. */
 const BUDGET = 1.2e9;
+
 /** Up to here an output is right in float32, and nothing is to be said of it. */
 const FLOAT32 = 3e-5;
+
 /** What leaves no more than this share of the error needs no further search. */
 const CLEAR = 0.01;
+
 /** Odds against a chance that an explanation must have, as a natural logarithm. */
 const ODDS = Math.log(1e5);
+
 /** Fitted factors nearer to 1 are none. */
 const NO_FACTOR = 0.01;
+
 /** Orders of what is less simple than a single fault. */
 const PAIR = 1e5;
 const FEATURES = 8e4;
@@ -52,6 +65,7 @@ interface Tried extends Variant {
   readonly order: number;
   readonly score: Score;
 }
+
 type Proposal = Candidate & { readonly fault?: Variant };
 
 export interface Diagnosis {
@@ -304,43 +318,6 @@ class OutputSearch {
     }
     return tried;
   }
-}
-
-/** The output beside the right one: `correct`, or `unexplained`. */
-function asItIs({ actual, truth, axes, located }: Stored): Hypothesis {
-  const residual = distanceOf(actual, truth, axes.L, axes.D, located);
-  if (residual <= ROUNDING) {
-    return {
-      name: 'correct',
-      explanation: 'the output is right but for rounding, perhaps of a lower precision than it is judged in',
-      residual,
-    };
-  }
-  const { where } = located;
-  return {
-    name: 'unexplained',
-    explanation: 'the output is wrong in a way that is not known',
-    residual,
-    ...(where && { where }),
-  };
-}
-
-/** Root mean square of actual − truth over that of the actual, at wrong places. */
-function distanceOf(actual: Float64Array, truth: Float64Array, L: number, D: number, located: Located): number {
-  let [squares, size, right] = [0, 0, 0];
-  for (const unit of located.units) {
-    for (const i of located.rows) {
-      for (const d of located.columns) {
-        const at = (unit * L + i) * D + d;
-        const [x, t] = [actual[at] as number, truth[at] as number];
-        if (Number.isNaN(t)) continue;
-        squares += errorOf(x, t) ** 2;
-        if (Number.isFinite(t)) right += t * t;
-        if (Number.isFinite(x)) size += x * x;
-      }
-    }
-  }
-  return Math.sqrt(squares) / (Math.sqrt(size || right) || 1);
 }
 
 function firstOf(singles: readonly Tried[], keyOf: (tried: Tried) => string): Tried[] {

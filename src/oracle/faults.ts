@@ -1,6 +1,6 @@
 import type { WindowOutputName } from './checkCase.js';
-import type { At } from './families/places.js';
 import type { FaultyProblem } from './faultyProblem.js';
+import type { At } from './place.js';
 
 /** Inputs that a kernel reads at `[b, h, i, d]`. */
 export type OperandName = 'q' | 'k' | 'v' | 'dO';
@@ -108,6 +108,10 @@ export interface Variant {
   readonly name: string;
   readonly explanation: string;
   readonly fault: Fault;
+}
+
+export function variant(name: string, explanation: string, fault: Fault): Variant {
+  return { name, explanation, fault };
 }
 
 /** What families are asked for. */

@@ -12,7 +12,7 @@ import {
   ZEROS,
 } from './imageFault.js';
 import { type Layout, layoutOf } from './imageLayout.js';
-import { range } from './search.js';
+import { range } from './spread.js';
 
 const RIGHT: Geometry = {};
 const OPERANDS: readonly Placed[] = ['q', 'k', 'v', 'dO'];

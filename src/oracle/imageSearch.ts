@@ -1,10 +1,11 @@
+import { Agreement, type Score } from './agreement.js';
 import { FaultyImage } from './faultyImage.js';
 import { ascending, type Candidate, isExplanation, ROUNDING } from './hypothesis.js';
 import type { ImageOutputName } from './imageCase.js';
 import { imageFamilies } from './imageFamilies/index.js';
 import { type ImageFault, type ImageProblem, type ImageVariant, joined } from './imageFault.js';
 import { errorOf, locateErrors } from './locateErrors.js';
-import { range, type Score, spread, Tally } from './search.js';
+import { range, spread } from './spread.js';
 
 /** Tokens that all hypotheses are tried on. */
 const SCREENED = { wrong: 6, right: 1, rows: 3 };
@@ -138,9 +139,9 @@ export class ImageSearch {
       output === 'o' || output === 'dQkv'
         ? this.#faulty.tokens(fault, output, sample.of)
         : this.#faulty.sum(fault, output === 'dLogitScale' ? output : 'dBias', sample.of);
-    const tally = new Tally();
-    tally.add(sample, explained, actual, truth);
-    return tally.score();
+    const agreement = new Agreement();
+    agreement.add(sample, explained, actual, truth);
+    return agreement.score();
   }
 
   #confirmAll(variants: readonly (ImageVariant & { readonly order: number })[], penalty = 0): void {

@@ -6,7 +6,8 @@ import { roundInPlace } from './floatFormats.js';
 import { type Precision, ROUNDINGS, type Rounding } from './precision.js';
 import type { Products } from './products.js';
 import { ORDERS, RoundedUnit } from './roundedUnit.js';
-import { joinTallies, makeTally, type Storage, Tallier, type Tally } from './tally.js';
+import { type Storage, Tallier } from './tallier.js';
+import { joinTallies, makeTally, type Tally } from './tally.js';
 import type { FloatTensor } from './tensorSource.js';
 
 /** `|actual − truth| ≤ atol + rtol · |truth|`, instead of the rule. */

@@ -1,4 +1,4 @@
-import type { Axes } from './families/places.js';
+import type { Axes } from './place.js';
 
 /** Indices that are wrong along each axis of the output, where some are and some are not. */
 export interface WrongPlaces {

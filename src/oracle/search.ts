@@ -1,30 +1,17 @@
+import { Agreement, type Compared, type Score } from './agreement.js';
 import type { WindowOutputName } from './checkCase.js';
-import type { Axes } from './families/places.js';
 import type { Fault, Variant } from './faults.js';
 import { FaultyAttention } from './faultyAttention.js';
 import type { FaultyProblem } from './faultyProblem.js';
 import type { Located } from './locateErrors.js';
+import type { Axes } from './place.js';
+import { range, spread } from './spread.js';
 
-/** How well what a fault gives agrees with the actual output. */
-export interface Score {
-  /** Root mean square of actual − explained at wrong places, over that of the actual. */
-  readonly residual: number;
-  /** The same for `factor` times what the fault gives, and the factor that fits best. */
-  readonly scaledResidual: number;
-  readonly factor: number;
-  /** Whether the fault changes places that are right. */
-  readonly isContradicted: boolean;
-}
-
-/** Part of an output that is compared at once: some rows of a window and head, or of a sum over windows. */
-interface Sample {
+/** Some rows of a window and head, or of a sum over windows: what `FaultyAttention.run` gives. */
+interface Sample extends Compared {
   readonly h: number;
   /** Windows that are summed; one for outputs that have windows. */
   readonly windows: readonly number[];
-  /** Indices in the output of what `FaultyAttention.run` gives. */
-  readonly at: Int32Array;
-  /** Whether each of them is at a wrong place. */
-  readonly isWrong: Uint8Array;
 }
 
 export interface SearchOptions {
@@ -32,11 +19,6 @@ export interface SearchOptions {
   readonly rightSamples: number;
   readonly rows: number;
 }
-
-/** A fault's results may lack so many of the elements that are compared, where they depend on unknown memory. */
-const MOST_UNKNOWN = 0.6;
-/** Places that are right and that a fault changes by more than this share. */
-const CONTRADICTION = 0.03;
 
 export const SUMMED: readonly WindowOutputName[] = ['dBias', 'dLogitScale'];
 
@@ -95,9 +77,9 @@ export class Search {
   }
 
   score({ fault }: Pick<Variant, 'fault'>): Score {
-    const tally = new Tally();
-    for (const sample of this.#samples) tally.add(sample, this.#run(fault, sample), this.actual, this.truth);
-    return tally.score();
+    const agreement = new Agreement();
+    for (const sample of this.#samples) agreement.add(sample, this.#run(fault, sample), this.actual, this.truth);
+    return agreement.score();
   }
 
   #run(fault: Fault, { h, windows }: Sample): Float64Array {
@@ -113,79 +95,6 @@ export class Search {
     }
     return sum ?? new Float64Array(this.#samples[0]?.at.length ?? 0);
   }
-}
-
-/** Sums of squares over samples. */
-export class Tally {
-  #apart = 0;
-  #truth = 0;
-  #actual = 0;
-  #explained = 0;
-  #product = 0;
-  #outside = 0;
-  #outsideTruth = 0;
-  #known = 0;
-  #unknown = 0;
-
-  add(
-    { at, isWrong }: Pick<Sample, 'at' | 'isWrong'>,
-    explained: Float64Array,
-    actual: Float64Array,
-    truth: Float64Array,
-  ): void {
-    for (let n = 0; n < at.length; n++) {
-      const x = explained[n] as number;
-      const y = actual[at[n] as number] as number;
-      const t = truth[at[n] as number] as number;
-      // Where the inputs make the truth NaN, an output says nothing.
-      if (Number.isNaN(t)) continue;
-      const isSame = x === y || (Number.isNaN(x) && Number.isNaN(y));
-      if (Number.isNaN(x) && !isSame) {
-        this.#unknown += isWrong[n] as number;
-        continue;
-      }
-      this.#known += isWrong[n] as number;
-      const squared = isSame ? 0 : (x - y) ** 2;
-      if (!isWrong[n]) {
-        this.#outside += squared;
-        this.#outsideTruth += t * t;
-        continue;
-      }
-      this.#apart += squared;
-      if (!Number.isFinite(y) || !Number.isFinite(t)) continue;
-      this.#truth += t * t;
-      this.#actual += y * y;
-      this.#explained += x * x;
-      this.#product += x * y;
-    }
-  }
-
-  score(): Score {
-    const size = Math.sqrt(this.#actual || this.#truth) || 1;
-    const isKnown = this.#known > 0 && this.#unknown <= MOST_UNKNOWN * (this.#known + this.#unknown);
-    const factor = this.#explained > 0 ? this.#product / this.#explained : 1;
-    // A factor fits any few elements.
-    const canScale = Number.isFinite(factor) && Number.isFinite(this.#apart) && this.#known >= 4;
-    const rest = Math.max(0, this.#actual - factor * this.#product);
-    const of = (squares: number) => (isKnown && squares >= 0 ? Math.sqrt(squares) / size : Number.POSITIVE_INFINITY);
-    return {
-      residual: of(this.#apart),
-      scaledResidual: canScale ? of(rest) : Number.POSITIVE_INFINITY,
-      factor,
-      isContradicted: !(Math.sqrt(this.#outside) <= CONTRADICTION * Math.sqrt(this.#outsideTruth)),
-    };
-  }
-}
-
-export function range(count: number): number[] {
-  return Array.from({ length: count }, (_, i) => i);
-}
-
-/** `count` of the items, from the first to the last. */
-export function spread<T>(items: readonly T[], count: number): T[] {
-  if (items.length <= count) return [...items];
-  if (count < 2) return items.slice(0, count);
-  return Array.from({ length: count }, (_, i) => items[Math.round((i * (items.length - 1)) / (count - 1))] as T);
 }
 
 /** Most of the rows that are wrong, and one that is not. */

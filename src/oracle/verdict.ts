@@ -1,5 +1,6 @@
 import { type Comparison, indexOf } from './compare.js';
-import { type Axis, countAbove, type SliceMaxima, SUM, type Tally } from './tally.js';
+import { countAbove } from './errorBins.js';
+import { type Axis, type SliceMaxima, SUM, type Tally } from './tally.js';
 
 /** A head, window, row or column that is judged by itself. */
 export interface SliceVerdict {

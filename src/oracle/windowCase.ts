@@ -14,7 +14,8 @@ import {
 } from './judgeWindows.js';
 import { type Precision, ROUNDINGS } from './precision.js';
 import type { Products } from './products.js';
-import { makeTally, Tallier } from './tally.js';
+import { Tallier } from './tallier.js';
+import { makeTally } from './tally.js';
 import { type FloatTensor, readAll, type TensorSource } from './tensorSource.js';
 import { partOf, type Verdict, verdictOf } from './verdict.js';
 

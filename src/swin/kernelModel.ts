@@ -7,6 +7,7 @@ import type { AbortSignalLike } from '../tensor/abortSignal.js';
 import { type CheckedTensor, checkTensor } from '../tensor/check.js';
 import { float32Tensor, type Tensor, toFloat32 } from '../tensor/tensor.js';
 import type { Architecture, StageShape } from './config.js';
+import { channelsFirst, type FeatureMap, halved, tokensOf } from './featureMap.js';
 import type { ModelOutput } from './forward.js';
 import { layerNormJob } from './layerNormJob.js';
 import { type LinearStep, linearJob } from './linearJob.js';
@@ -17,14 +18,6 @@ import { type PackedNorm, PackedWeights } from './packedWeights.js';
 import { mergePatches, patchesOf, patchGrid } from './patches.js';
 import { positionEmbeddingsOf } from './positionEmbeddings.js';
 import type { StageWeights, SwinWeights } from './weights.js';
-
-/** A feature map in kernel memory: `[B, H, W, C]`. */
-interface FeatureMap {
-  readonly B: number;
-  readonly H: number;
-  readonly W: number;
-  readonly C: number;
-}
 
 /** Places of the activations: `x` goes from block to block, the others are of one block. */
 interface Arena {
@@ -288,24 +281,4 @@ export class KernelModel {
     const { B, H, W, C } = map;
     return float32Tensor([B, H * W, C], this.core.memory.floats(pointer, tokensOf(map) * C).slice());
   }
-}
-
-function tokensOf({ B, H, W }: FeatureMap): number {
-  return B * H * W;
-}
-
-/** `[B, H, W, C]` → `[B, C, H, W]`. */
-function channelsFirst({ data, dims }: Tensor<Float32Array>): Tensor<Float32Array> {
-  const [B, H, W, C] = dims as [number, number, number, number];
-  const map = float32Tensor([B, C, H, W]);
-  for (let plane = 0; plane < B * C; plane++) {
-    const first = Math.floor(plane / C) * H * W * C + (plane % C);
-    for (let i = 0; i < H * W; i++) map.data[plane * H * W + i] = data[first + i * C] as number;
-  }
-  return map;
-}
-
-/** The feature map behind a patch merging. */
-function halved({ B, H, W, C }: FeatureMap): FeatureMap {
-  return { B, H: Math.ceil(H / 2), W: Math.ceil(W / 2), C: 2 * C };
 }

@@ -1,5 +1,5 @@
 import type { FaultContext, Variant } from '../faults.js';
-import { TILES } from './places.js';
+import { TILES } from './tileSizes.js';
 
 /** Delta that is wrong for some queries alone, which dK sums over; other outputs show these queries as their wrong rows. */
 export function deltaOfSomeRows({ problem, output }: FaultContext): Variant[] {

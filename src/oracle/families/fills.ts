@@ -1,7 +1,7 @@
 import type { FaultyProblem } from '../faultyProblem.js';
 import type { Hypothesis } from '../hypothesis.js';
-import type { Axes } from './places.js';
-import type { Stored } from './stores.js';
+import type { Axes } from '../place.js';
+import type { Stored } from './stored.js';
 
 /** Share of all rows up to which wrong ones may be leftovers of memory. */
 export const FEW_ROWS = 0.1;

@@ -1,20 +1,21 @@
 import type { Family, FaultContext, Variant } from '../faults.js';
-import { cosineGradients, logitScaleOfAll, logitScales, norms } from './cosine.js';
+import { cosineGradients } from './cosineGradients.js';
 import { deltaOfSomeRows } from './deltaRows.js';
 import { scoreFactors } from './factors.js';
-import {
-  gradientProducts,
-  headFactors,
-  inRecomputation,
-  savedRows,
-  scoreGradientForms,
-  sourcesInRecomputation,
-} from './gradients.js';
+import { gradientProducts } from './gradientProducts.js';
+import { headFactors } from './headFactors.js';
 import { addedInParts, keyBands, keysRepeated } from './keyParts.js';
+import { logitScaleOfAll, logitScales } from './logitScales.js';
 import { logSumExpForms } from './logSumExp.js';
+import { maskedScores } from './maskedScores.js';
+import { norms } from './norms.js';
+import { onlineSoftmax } from './onlineSoftmax.js';
 import { biasElsewhere, maskElsewhere, operandsElsewhere, operandsExchanged } from './operands.js';
 import { lowerTypes } from './precision.js';
-import { maskedScores, onlineSoftmax, softmaxSums } from './softmax.js';
+import { inRecomputation, sourcesInRecomputation } from './recomputation.js';
+import { savedRows } from './savedRows.js';
+import { scoreGradientForms } from './scoreGradientForms.js';
+import { softmaxSums } from './softmaxSums.js';
 import { tilesElsewhere } from './tiles.js';
 
 /** What a forward pass gets wrong, the likelier and simpler first. */

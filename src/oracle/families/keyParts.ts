@@ -1,5 +1,5 @@
 import type { FaultContext, FaultyUnit, Variant } from '../faults.js';
-import { TILES, unique } from './places.js';
+import { TILES, unique } from './tileSizes.js';
 
 /** Places of the scores that a condition of a kernel's loops tells from the others. */
 interface Part {

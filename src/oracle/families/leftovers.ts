@@ -1,6 +1,6 @@
 import type { Candidate } from '../hypothesis.js';
 import { describeRows, FEW_ROWS } from './fills.js';
-import type { Stored } from './stores.js';
+import type { Stored } from './stored.js';
 
 /** Everything else is simpler. */
 const LAST = 3e6;

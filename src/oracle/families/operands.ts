@@ -1,5 +1,6 @@
 import type { Fault, FaultContext, OperandName, Source, Variant } from '../faults.js';
-import { type At, type Place, places, ZERO } from './places.js';
+import { type At, type Place, ZERO } from '../place.js';
+import { places } from './places.js';
 
 const WORDS: Record<OperandName, string> = { q: 'query', k: 'key', v: 'value', dO: 'output gradient' };
 const SETS: readonly (readonly OperandName[])[] = [['q'], ['k'], ['v'], ['k', 'v'], ['q', 'k'], ['q', 'k', 'v']];

@@ -1,6 +1,6 @@
 import { roundToBfloat16, roundToFloat16, roundToPrecision } from '../../tensor/half.js';
 import type { FaultContext, Round, Variant } from '../faults.js';
-import { softmaxOf } from '../faultyAttention.js';
+import { softmaxOf } from '../rowSoftmax.js';
 
 const TYPES: readonly { name: string; round: Round }[] = [
   { name: 'bfloat16', round: roundToBfloat16 },

@@ -2,7 +2,7 @@ import type { WindowOutputName } from '../checkCase.js';
 import type { FaultyProblem } from '../faultyProblem.js';
 import type { Candidate } from '../hypothesis.js';
 import { nameOf } from './constants.js';
-import type { Stored } from './stores.js';
+import type { Stored } from './stored.js';
 
 /** A factor that is a known constant, and one that is none. */
 const KNOWN = 400;

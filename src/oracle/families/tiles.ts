@@ -1,5 +1,6 @@
 import type { Fault, FaultContext, OperandName, Variant } from '../faults.js';
-import { type At, TILES, unique, ZERO } from './places.js';
+import { type At, ZERO } from '../place.js';
+import { TILES, unique } from './tileSizes.js';
 
 /** Smallest tile, in rows: smaller ones are no more than a vector. */
 const SMALLEST = 8;

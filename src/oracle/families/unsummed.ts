@@ -1,7 +1,7 @@
 import type { FaultyAttention } from '../faultyAttention.js';
 import type { FaultyProblem } from '../faultyProblem.js';
 import { ROUNDING } from '../hypothesis.js';
-import { range } from '../search.js';
+import { range } from '../spread.js';
 
 /** What fits by chance leaves at least so many times more. */
 const BEYOND_CHANCE = 8;
