@@ -20,7 +20,7 @@ const TESTS = [
     ['flashWindow', 'linear', 'gelu', 'products', 'swin.test', 'check.test', 'upstreamReal'],
   ],
   [
-    /^src\/oracle\/(verdict|tally|compare|precision|floatFormats|judge|checkCase|exactUnit|rounded|expected|windowCase|imageCase)/,
+    /^src\/oracle\/(verdict|tally|tallier|errorBins|compare|precision|floatFormats|judge|checkCase|exactUnit|rounded|expected|windowCase|imageCase)/,
     ['verdict', 'oracle.test', 'precision'],
     ['judging', 'check.test', 'sequentialRounding', 'publicArguments'],
   ],

@@ -8,7 +8,10 @@ import { imageProblem } from '../../build/oracle/imageFault.js';
 const NOTHING = new Float64Array(0);
 /** Where results are judged as they are stored: these names stand in the text. */
 const SOURCES = [
-  'families/stores',
+  'families/matchedUnits',
+  'families/matchedLines',
+  'families/storedPlaces',
+  'families/addedUp',
   'families/fills',
   'families/leftovers',
   'families/unsummed',

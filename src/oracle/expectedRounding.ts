@@ -1,9 +1,8 @@
 import type { ExactUnit, Unit } from './exactUnit.js';
-import type { Rounding } from './precision.js';
+import { varianceOfLogitScale, varianceThroughNorms } from './expectedCosineRounding.js';
+import { ARITHMETIC, type Rounding } from './precision.js';
 import { PRODUCTS } from './products.js';
 
-/** Variance of a rounding to float32, relative to the number rounded: evenly spread over half a unit in the last place. */
-const ARITHMETIC = 2 ** -48 / 3;
 /** Below this variance of a score, what follows from its error is proportional to it. */
 const LINEAR = 2.5e-3;
 /** Errors of scores beyond so many deviations change no probability by more than they are counted for. */
@@ -252,47 +251,11 @@ export class ExpectedRounding {
     addSquares(this.dQ, qNorms ? exact.dQHat : exact.dQ, this.#growthL);
     addSquares(this.dK, qNorms ? exact.dKHat : exact.dK, this.#growthL);
     if (!qNorms || !kNorms) return;
-    this.#ofLogitScale(exact);
-    this.#throughNorms(this.dQ, exact.qHat, exact.dQHat, qNorms);
-    this.#throughNorms(this.dK, exact.kHat, exact.dKHat, kNorms);
-  }
-
-  /** Σ q̂ · dq̂ over rows and windows, or Σ dS ∘ S. */
-  #ofLogitScale({ qHat, dQHat, dS, dots, factor }: ExactUnit): void {
-    const { L, D, B } = this;
-    const ofSum = (ARITHMETIC * B * L) / 2;
-    let variance = 0;
-    for (let i = 0; i < L; i++) {
-      let along = 0;
-      for (let at = i * D; at < (i + 1) * D; at++) {
-        const [x, dx] = [qHat[at] as number, dQHat[at] as number];
-        along += x * dx;
-        variance += x * x * ((this.dQ[at] as number) + (this.#operand + this.#stored) * dx * dx);
-      }
-      variance += ofSum * along * along;
-    }
-    for (let ij = 0; ij < L * L; ij++) variance += ofSum * (factor * (dS[ij] as number) * (dots[ij] as number)) ** 2;
-    this.dLogitScale = variance;
-  }
-
-  /** `dx = (dx̂ − x̂ (x̂ · dx̂)) / ‖x‖`: what is left of dx̂ may be much smaller than it. */
-  #throughNorms(variances: Float64Array, xHat: Float64Array, dXHat: Float64Array, norms: Float64Array): void {
-    const { L, D } = this;
-    const own = this.#operand + this.#stored + 4 * ARITHMETIC;
-    for (let i = 0; i < L; i++) {
-      let [along, ofAlong] = [0, 0];
-      for (let at = i * D; at < (i + 1) * D; at++) {
-        const [x, dx] = [xHat[at] as number, dXHat[at] as number];
-        along += x * dx;
-        ofAlong += x * x * ((variances[at] as number) + (own + this.#sumD) * dx * dx);
-      }
-      const norm = norms[i] as number;
-      for (let at = i * D; at < (i + 1) * D; at++) {
-        const [x2, dx] = [(xHat[at] as number) ** 2, dXHat[at] as number];
-        const sum = (variances[at] as number) + x2 * ofAlong + own * (dx * dx + x2 * along * along);
-        variances[at] = (2 * sum) / (norm * norm);
-      }
-    }
+    const stores = operand + this.#stored;
+    this.dLogitScale = varianceOfLogitScale(exact, this.dQ, B, stores);
+    const own = stores + 4 * ARITHMETIC;
+    varianceThroughNorms(this.dQ, exact.qHat, exact.dQHat, qNorms, own, this.#sumD);
+    varianceThroughNorms(this.dK, exact.kHat, exact.dKHat, kNorms, own, this.#sumD);
   }
 }
 

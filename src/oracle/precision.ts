@@ -25,6 +25,9 @@ export interface Rounding {
   readonly storedFormat: FloatFormat | undefined;
 }
 
+/** Variance of a rounding to float32, relative to the number rounded: evenly spread over half a unit in the last place. */
+export const ARITHMETIC = 2 ** -48 / 3;
+
 export const ROUNDINGS: Record<Precision, Rounding> = {
   float32: roundingOf(undefined, undefined),
   tf32: roundingOf(TF32, undefined),
