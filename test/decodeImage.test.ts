@@ -47,6 +47,16 @@ describe('decodeImage', () => {
     }
   });
 
+  it('gives gray where a JPEG claims more rows than its scan has, as Pillow does', async () => {
+    const bytes = file('jpeg-444.jpg');
+    const { data, width, height } = await decodeImage(bytes);
+    const more = await decodeImage(resized(bytes, width, height + 64));
+    expect(more.height).toBe(height + 64);
+    expect(new Set(more.data.subarray(4 * width * (height + 32)))).toEqual(new Set([128, 255]));
+    // jpeg-js decodes CMYK, and refuses.
+    await expect(decodeImage(resized(file('jpeg-cmyk.jpg'), width, height + 64))).rejects.toThrow(/intact JPEG/);
+  });
+
   it('takes an ArrayBuffer, and a view with bytes around it', async () => {
     const bytes = file('jpeg-420.jpg');
     const expected = await decodeImage(bytes);

@@ -29,6 +29,9 @@ const codecs = new Codecs();
  * their high byte; CMYK is converted as Pillow does, without a colour profile. JPEG by mozjpeg, or jpeg-js for CMYK,
  * WebP by libwebp, PNG by the Rust crate png.
  *
+ * A JPEG file without its end marker is refused. Where one has it and its scan is short of the rows that its header
+ * claims, the rest is gray, as in Pillow; of CMYK it is refused.
+ *
  * Rejects with TypeError for what is no `Uint8Array` or `ArrayBuffer`, and for an unknown option; with RangeError for
  * a file of another format, one that is damaged, an animation, and one of more than `maxPixels` pixels.
  */
