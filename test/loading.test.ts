@@ -96,8 +96,23 @@ describe('loadPretrained', () => {
   ])('never follows the shard name %j', async (name) => {
     const files = { 'config.json': json(CONFIG), [INDEX]: json({ weight_map: { a: name } }) };
     const { urls, fetch } = fetchOf(files);
-    await expect(load('https://host/m/tiny', { fetch })).rejects.toThrow(/expected a weight_map/);
+    const got = `"weight_map["a"]" expected the name of a file beside it, got ${JSON.stringify(name)}`;
+    await expect(load('https://host/m/tiny', { fetch })).rejects.toThrow(`https://host/m/tiny/${INDEX}: ${got}`);
     for (const url of urls) expect(url).toMatch(/^https:\/\/host\/m\/tiny\/[\w.]+$/);
+  });
+
+  it.each([
+    [{ weight_map: ['a'] }, '"weight_map" expected an object from tensors to files, got ["a"]'],
+    [{ weight_map: {} }, '"weight_map" expected a tensor or more, got {}'],
+    [
+      { weight_map: { b: 'b', 'x.y': { file: 'b' } } },
+      '"weight_map["x.y"]" expected the name of a file beside it, got Object',
+    ],
+    [{}, '"weight_map" expected an object from tensors to files, got undefined'],
+    [null, '"weight_map" expected an object from tensors to files, got undefined'],
+  ])('says what of the index %j is wrong', async (index, expected) => {
+    const files = { 'config.json': json(CONFIG), [INDEX]: json(index) };
+    await expect(load('https://host/m', fetchOf(files))).rejects.toThrow(`https://host/m/${INDEX}: ${expected}`);
   });
 
   it('refuses a tensor in two shards', async () => {

@@ -111,8 +111,13 @@ describe('fromPretrained', () => {
   });
 
   it.each([
-    ['an index without a map', '{}', RangeError, /"model.safetensors.index.json" expected a weight_map/],
-    ['an index of files elsewhere', '{"weight_map":{"a":"../b"}}', RangeError, /expected a weight_map/],
+    ['an index without a map', '{}', RangeError, /bad\/model.safetensors.index.json: "weight_map" expected/],
+    [
+      'an index of files elsewhere',
+      '{"weight_map":{"a":"../b"}}',
+      RangeError,
+      /"weight_map\["a"\]" expected .*, got "..\/b"/,
+    ],
     ['an index that is no JSON', '{', RangeError, /bad\/model.safetensors.index.json expected to be JSON/],
     ['a shard that is not there', '{"weight_map":{"a":"b"}}', Error, /bad\/b expected to be there, got no such file/],
   ])('refuses %s', async (_, index, type, text) => {

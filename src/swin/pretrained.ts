@@ -9,6 +9,7 @@ import { hasFiles, openCache } from './fileCache.js';
 import { directoryFiles, type Missing, type ModelFiles, urlFiles } from './modelFiles.js';
 import { checkLoadingOptions } from './options.js';
 import type { PreprocessorConfig } from './preprocessor.js';
+import { shardNames } from './shardNames.js';
 import { addEntry, inMemory, type TensorDescription, type TensorSource } from './tensorSource.js';
 import type { TimmConfig } from './timmConfig.js';
 import { timmPreprocessor } from './timmPreprocessor.js';
@@ -59,8 +60,6 @@ const WEIGHTS = 'model.safetensors';
 const INDEX = 'model.safetensors.index.json';
 /** Bytes of the longest JSON that is read. */
 const MOST_JSON = 64 * 1024 * 1024;
-/** Letters that lead to no other directory or host, whatever resolves them. */
-const FILE_NAME = /^[\p{L}\p{N}_][\p{L}\p{N}_.\- ]*$/u;
 
 /**
  * Reads `config.json`, where there is one `preprocessor_config.json`, and the headers of `model.safetensors` or of the
@@ -166,14 +165,10 @@ async function openWeights(files: ModelFiles, options: LoadOptions): Promise<Ten
     const neither = `neither: ${whole.missing}, and ${index.missing}`;
     throw new Error(`${files.locate(WEIGHTS)} or ${INDEX} expected to be there, got ${neither}`);
   }
-  const map = (index.value as { weight_map?: unknown } | null)?.weight_map;
-  const names = typeof map === 'object' && map !== null ? [...new Set(Object.values(map))] : [];
-  if (names.length === 0 || !names.every((name) => typeof name === 'string' && FILE_NAME.test(name))) {
-    throw new RangeError(message(INDEX, 'a weight_map from tensors to names of files beside it', describe(map)));
-  }
+  const names = shardNames(files.locate(INDEX), index.value);
   const opened: { file: string; source: ByteSource }[] = [];
   try {
-    for (const file of names as string[]) {
+    for (const file of names) {
       const source = await files.open(file);
       if (isMissing(source)) throw absent(files, file, source);
       opened.push({ file, source });
