@@ -52,6 +52,7 @@ describe('decodeImage', () => {
     const { data, width, height } = await decodeImage(bytes);
     const more = await decodeImage(resized(bytes, width, height + 64));
     expect(more.height).toBe(height + 64);
+    expect(more.data.subarray(0, data.length)).toEqual(data);
     expect(new Set(more.data.subarray(4 * width * (height + 32)))).toEqual(new Set([128, 255]));
     // jpeg-js decodes CMYK, and refuses.
     await expect(decodeImage(resized(file('jpeg-cmyk.jpg'), width, height + 64))).rejects.toThrow(/intact JPEG/);

@@ -30,6 +30,8 @@ export interface SwinConfig {
   /** Feature maps of a backbone: `'stem'`, `'stage1'`, …; or, as `out_indices`, their numbers. */
   readonly out_features?: readonly string[] | null;
   readonly out_indices?: readonly number[] | null;
+  /** What int8 tensors, or tensors of another kind, are; of floats it says nothing. */
+  readonly quantization_config?: object | null;
 }
 
 /** A checked config: sizes as pairs, defaults filled in. */

@@ -5,6 +5,7 @@ import { type AbortSignalLike, type CallOptions, checkSignal, throwIfAborted } f
 import { type CheckedTensor, checkDims, checkInteger, checkOneOf } from '../tensor/check.js';
 import { float32Tensor, type Tensor, type TensorLike, toFloat64 } from '../tensor/tensor.js';
 import { type Architecture, checkConfig, type SwinConfig } from './config.js';
+import { readAs } from './foreignQuantization.js';
 import { type ModelOutput, swinForward } from './forward.js';
 import type { HeadRequest } from './head.js';
 import { KernelModel } from './kernelModel.js';
@@ -82,7 +83,7 @@ export class LoadedSwin {
     const { attention, dtype } = options;
     if (dtype !== undefined) checkOneOf('dtype', dtype, WEIGHT_DTYPES);
     const architecture = checkConfig(config);
-    const weights = readWeights(dict, architecture, request);
+    const weights = readAs(config, () => readWeights(dict, architecture, request));
     const engine = attention ?? (await createWindowAttention());
     let runner: Runner | undefined;
     try {

@@ -6,6 +6,7 @@ import { describe, message, tagOf } from '../tensor/check.js';
 import type { HostCache, HostFetch, HostUrl } from '../tensor/hostTypes.js';
 import type { SwinConfig } from './config.js';
 import { hasFiles, openCache } from './fileCache.js';
+import { explained } from './foreignQuantization.js';
 import { directoryFiles, type Missing, type ModelFiles, urlFiles } from './modelFiles.js';
 import { checkLoadingOptions } from './options.js';
 import type { PreprocessorConfig } from './preprocessor.js';
@@ -99,7 +100,9 @@ async function load(source: PretrainedSource, options: LoadOptions): Promise<Pre
     preprocessor: isMissing(preprocessor)
       ? timmPreprocessor(config.value as Pretrained['config'])
       : (preprocessor.value as PreprocessorConfig),
-    weights: await openWeights(files, options),
+    weights: await openWeights(files, options).catch((error) => {
+      throw explained(error, config.value as Pretrained['config']);
+    }),
   };
 }
 

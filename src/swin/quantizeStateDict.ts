@@ -1,5 +1,6 @@
 import { float32Tensor, isArray, type TensorLike, toFloat32 } from '../tensor/tensor.js';
 import { checkConfig, type SwinConfig } from './config.js';
+import { readAs } from './foreignQuantization.js';
 import type { LayerInputs } from './layerInputs.js';
 import { floats, quantized } from './linearWeight.js';
 import { namesOf } from './names.js';
@@ -38,7 +39,8 @@ export function quantizeStateDict<C extends SwinConfig | TimmConfig>(
 ): QuantizedStateDict<C> {
   const dict = new StateDict(tensors);
   const { classifier } = namesOf(dict);
-  readWeights(dict, checkConfig(config), dict.has(`${classifier}.weight`) ? 'classifier' : 'model');
+  const architecture = checkConfig(config);
+  readAs(config, () => readWeights(dict, architecture, dict.has(`${classifier}.weight`) ? 'classifier' : 'model'));
   const rounded: Record<string, TensorLike> = { ...tensors };
   const layers: QuantizedLayer[] = [];
   for (const name of dict.matrices) {
