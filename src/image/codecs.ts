@@ -5,7 +5,7 @@ import type { RgbaImage } from './rawImage.js';
 export type CodecName = keyof typeof codecs;
 type Glue = Awaited<ReturnType<PackagedCodec['glue']>>;
 
-/** An instance of a codec. Calls are synchronous, so that no two of them ever share its memory. */
+/** An instance of a codec. Calls are synchronous, so that no two of them ever use its memory at once. */
 export interface Codec {
   /** @throws Error, saying what is wrong, for a file that it cannot read; the instance must not be used again then. */
   decode(bytes: Uint8Array): RgbaImage;
@@ -54,16 +54,20 @@ const INSTANTIATE: Readonly<Record<CodecName, (glue: Glue, module: WebAssembly.M
 async function emscriptenCodec(glue: Glue, module: WebAssembly.Module, options: readonly unknown[]): Promise<Codec> {
   const factory = glue(GLOBALS, CodecImage).default as (options: object) => Promise<EmscriptenModule>;
   let printed = '';
-  const emscripten = await factory({
-    noInitialRun: true,
-    instantiateWasm(imports: WebAssembly.Imports, receive: (instance: WebAssembly.Instance) => void) {
-      WebAssembly.instantiate(module, imports).then(receive);
-      return {};
-    },
-    print() {},
-    printErr: (text: string) => {
-      printed ||= text;
-    },
+  const emscripten = await new Promise<EmscriptenModule>((resolve, reject) => {
+    const made = factory({
+      noInitialRun: true,
+      // Emscripten's code waits for `receive` for ever, and hears of no failure.
+      instantiateWasm(imports: WebAssembly.Imports, receive: (instance: WebAssembly.Instance) => void) {
+        WebAssembly.instantiate(module, imports).then(receive).catch(reject);
+        return {};
+      },
+      print() {},
+      printErr: (text: string) => {
+        printed ||= text;
+      },
+    });
+    made.then(resolve, reject);
   });
   return {
     decode(bytes) {
@@ -87,7 +91,10 @@ export class Codecs {
   readonly #modules = new Map<CodecName, Promise<WebAssembly.Module>>();
   readonly #instances = new Map<CodecName, WeakRef<Codec>>();
 
-  /** Runs `use` on an instance of nobody else's. An instance in which it fails is dropped. */
+  /**
+   * Runs `use` on an instance that calls share, one after the other, as `use` is synchronous. An instance in which it fails
+   * is dropped. Rejects with what the host throws where it cannot make one; the next call tries again.
+   */
   async with<T>(name: CodecName, use: (codec: Codec) => T): Promise<T> {
     const codec = this.#instances.get(name)?.deref() ?? (await this.#instantiate(name));
     try {

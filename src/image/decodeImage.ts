@@ -33,7 +33,8 @@ const codecs = new Codecs();
  * claims, the rest is gray, as in Pillow; of CMYK it is refused.
  *
  * Rejects with TypeError for what is no `Uint8Array` or `ArrayBuffer`, and for an unknown option; with RangeError for
- * a file of another format, one that is damaged, an animation, and one of more than `maxPixels` pixels.
+ * a file of another format, one that is damaged, an animation, and one of more than `maxPixels` pixels; with what the
+ * host throws where it cannot instantiate a codec, which the next call tries again.
  */
 export async function decodeImage(
   bytes: Uint8Array | ArrayBuffer,
