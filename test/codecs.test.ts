@@ -12,14 +12,17 @@ const file = (name: CodecName) => new Uint8Array(readFileSync(`test/golden/image
 
 afterEach(() => vi.restoreAllMocks());
 
-it.each(Object.keys(FILES) as CodecName[])('rejects where the host cannot instantiate %s, and tries again', async (name) => {
-  const codecs = new Codecs();
-  const decode = () => codecs.with(name, (codec) => codec.decode(file(name)));
-  for (const method of ['compile', 'instantiate'] as const) {
-    const refusal = new RangeError(`no memory to ${method}`);
-    vi.spyOn(WebAssembly, method).mockRejectedValueOnce(refusal);
-    await expect(decode()).rejects.toBe(refusal);
-    vi.restoreAllMocks();
-  }
-  expect((await decode()).data).toEqual((await decodeImage(file(name))).data);
-});
+it.each(Object.keys(FILES) as CodecName[])(
+  'rejects where the host cannot instantiate %s, and tries again',
+  async (name) => {
+    const codecs = new Codecs();
+    const decode = () => codecs.with(name, (codec) => codec.decode(file(name)));
+    for (const method of ['compile', 'instantiate'] as const) {
+      const refusal = new RangeError(`no memory to ${method}`);
+      vi.spyOn(WebAssembly, method).mockRejectedValueOnce(refusal);
+      await expect(decode()).rejects.toBe(refusal);
+      vi.restoreAllMocks();
+    }
+    expect((await decode()).data).toEqual((await decodeImage(file(name))).data);
+  },
+);

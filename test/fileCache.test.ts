@@ -114,12 +114,80 @@ describe('the cache of downloads', () => {
     expect((await load('https://host/', { ...fetchOf(whole), cache: directory })).tensors).toEqual(TENSORS);
   });
 
-  it('is left alone where it fails', async () => {
-    const broken = {
-      match: async () => undefined,
-      put: async () => Promise.reject(new Error('quota exceeded')),
-      delete: async () => Promise.reject(new Error('quota exceeded')),
-    } as unknown as Cache;
-    expect((await load('https://host/', { ...fetchOf(whole), cache: broken })).tensors).toEqual(TENSORS);
+  describe('is left alone', () => {
+    const nothing = { match: async () => undefined, put: async () => {}, delete: async () => true };
+    const failing = async () => Promise.reject(new Error('storage is gone'));
+    /** In parts, each of which a copy must have room for. */
+    const inParts = (bytes: Uint8Array) => {
+      let at = 0;
+      return new ReadableStream<Uint8Array>({
+        pull(controller) {
+          if (at >= bytes.length) return controller.close();
+          controller.enqueue(bytes.slice(at, at + 10_000));
+          at += 10_000;
+        },
+      });
+    };
+    const read = async (response: Response, parts: number) => {
+      const reader = response.body?.getReader();
+      for (let i = 0; i < parts; i++) await reader?.read();
+    };
+
+    it.each<[string, object]>([
+      ['keeps nothing', {}],
+      ['fails at once', { match: failing, put: failing, delete: failing }],
+      [
+        'throws',
+        {
+          match() {
+            throw new Error('storage is gone');
+          },
+          put() {
+            throw new Error('storage is gone');
+          },
+        },
+      ],
+      ['returns no promise', { put: () => undefined }],
+      ['stops reading, and keeps its lock', { put: (_: string, response: Response) => read(response, 2) }],
+      ['fails while it reads', { put: (_: string, response: Response) => read(response, 2).then(failing) }],
+      ['stops reading and drops the rest', { put: (_: string, response: Response) => response.body?.cancel() }],
+      ['finds what was read before', { match: async () => ({ status: 200, body: locked() }) }],
+    ])('where it %s', async (_, methods) => {
+      const cache = { ...nothing, ...methods } as unknown as Cache;
+      const fetch = async (input: unknown) => {
+        const bytes = (whole as Record<string, Uint8Array>)[String(input).slice('https://host/'.length)];
+        return bytes ? new Response(inParts(bytes)) : new Response('', { status: 404 });
+      };
+      expect((await load('https://host/', { fetch: fetch as typeof globalThis.fetch, cache })).tensors).toEqual(
+        TENSORS,
+      );
+    });
+
+    describe('where there is no file system', () => {
+      beforeEach(() => vi.spyOn(process, 'getBuiltinModule').mockReturnValue(undefined));
+      afterEach(() => {
+        vi.restoreAllMocks();
+        vi.unstubAllGlobals();
+      });
+      const loadNamed = () => load('https://host/', { ...fetchOf(whole), cache: 'models' });
+
+      it('and the host opens none', async () => {
+        vi.stubGlobal('caches', { open: failing });
+        expect((await loadNamed()).tensors).toEqual(TENSORS);
+      });
+
+      it('but a name is refused where the host has no caches', async () => {
+        expect(globalThis).not.toHaveProperty('caches');
+        await expect(loadNamed()).rejects.toThrow(/^"cache" expected a Cache .*, got "models"$/);
+        await expect(loadNamed()).rejects.toBeInstanceOf(TypeError);
+      });
+    });
   });
 });
+
+/** A stream that something else reads. */
+function locked(): ReadableStream {
+  const stream = new ReadableStream();
+  stream.getReader();
+  return stream;
+}

@@ -1,4 +1,5 @@
 import { type ByteSource, fileSource, streamSource } from '../safetensors/byteSource.js';
+import { describe, message } from '../tensor/check.js';
 import { nodeBuiltin } from '../tensor/host.js';
 import { makeDirectory } from './makeDirectory.js';
 
@@ -30,9 +31,13 @@ export function webCache(cache: Cache): FileCache {
       }
       return response?.body ? streamSource(response.body) : undefined;
     },
-    store: (url, file) => cache.put(url, new Response(file)),
-    storeNotThere: (url) =>
-      cache.put(url, new Response(null, { status: NOT_FOUND, headers: { date: new Date().toUTCString() } })),
+    async store(url, file) {
+      await cache.put(url, new Response(file));
+    },
+    async storeNotThere(url) {
+      const headers = { date: new Date().toUTCString() };
+      await cache.put(url, new Response(null, { status: NOT_FOUND, headers }));
+    },
     async forget(url) {
       await cache.delete(url);
     },
@@ -78,11 +83,22 @@ export function directoryCache(directory: string): FileCache {
 
 /**
  * The cache that an option names: a `Cache`, a directory (Node, Deno, Bun), or the name of a `Cache` where there are no
- * directories.
+ * directories; undefined where the host opens none of that name, as it may in a page whose storage is blocked.
+ * @throws TypeError for a name where the host has neither.
  */
-export async function openCache(cache: Cache | string): Promise<FileCache> {
+export async function openCache(cache: Cache | string): Promise<FileCache | undefined> {
   if (typeof cache !== 'string') return webCache(cache);
-  return hasFiles() ? directoryCache(cache) : webCache(await caches.open(cache));
+  if (hasFiles()) return directoryCache(cache);
+  if (!('caches' in globalThis)) {
+    throw new TypeError(
+      message('cache', 'a Cache where the host has neither directories nor `caches`', describe(cache)),
+    );
+  }
+  try {
+    return webCache(await caches.open(cache));
+  } catch {
+    return undefined;
+  }
 }
 
 /** Whether this host has a file system. */

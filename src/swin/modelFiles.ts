@@ -61,7 +61,8 @@ export function urlFiles(base: URL, { fetch, signal, cache }: DownloadOptions): 
     locate: (file) => urlOf(file).href,
     async open(file) {
       const url = urlOf(file);
-      const kept = await cache?.match(url.href);
+      // A cache that fails has nothing.
+      const kept = await cache?.match(url.href).catch(() => undefined);
       if (kept && !('notThereSince' in kept)) return named(url.href, kept, signal);
       const before = { missing: 'none before, as the cache says' };
       if (kept && Date.now() - kept.notThereSince < ASK_AGAIN) return before;
@@ -121,15 +122,26 @@ async function fetchNamed(
   }
 }
 
-/** The same stream, which hands every part to `store`, too, at the pace of both. A store that fails is left alone. */
+/**
+ * The same stream, which hands every part to `store`, too, at the pace of both. Once the store has settled, whatever it has
+ * read, the copy is dropped and the stream goes on alone.
+ */
 function keeping(
   stream: ReadableStream<Uint8Array>,
   store: (copy: ReadableStream<Uint8Array>) => Promise<void>,
 ): ReadableStream<Uint8Array> {
   const copy = new TransformStream<Uint8Array, Uint8Array>();
-  const stored = store(copy.readable).catch(() => copy.readable.cancel().catch(() => {}));
   const writer = copy.writable.getWriter();
   writer.closed.catch(() => {});
+  let isSettled = false;
+  const stored = store(copy.readable)
+    .catch(() => {})
+    .then(() => {
+      isSettled = true;
+      copy.readable.cancel().catch(() => {});
+    });
+  // A store that has locked the copy and reads no further keeps a part from being written for ever.
+  const orStored = (written: Promise<void>) => Promise.race([written.catch(() => {}), stored]);
   const reader = stream.getReader();
   return new ReadableStream<Uint8Array>(
     {
@@ -137,21 +149,21 @@ function keeping(
         try {
           const { done, value } = await reader.read();
           if (done) {
-            await writer.close().catch(() => {});
+            await orStored(writer.close());
             await stored;
             controller.close();
             return;
           }
-          await writer.write(value).catch(() => {});
+          if (!isSettled) await orStored(writer.write(value));
           controller.enqueue(value);
         } catch (error) {
-          await writer.abort(error).catch(() => {});
+          await orStored(writer.abort(error));
           await stored;
           throw error;
         }
       },
       async cancel(reason) {
-        await writer.abort(reason).catch(() => {});
+        await orStored(writer.abort(reason));
         await reader.cancel(reason);
         await stored;
       },
