@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { diagnose } from '../src/oracle/index.js';
-import { windowAttention } from '../src/reference/index.js';
+import { diagnose, makeVectors } from '../src/oracle/index.js';
+import { shiftedWindowMask, windowAttention } from '../src/reference/index.js';
 import { float32Tensor } from '../src/tensor/tensor.js';
 import { plantedCase } from './support/plantedKernel.js';
 
@@ -57,5 +57,39 @@ describe('diagnose', () => {
     );
     const [first] = diagnose(forward, float32Tensor(problem.inputs.q.dims, o));
     expect(first?.name).toBe('nan_in_masked_rows');
+  });
+
+  describe('of shifted windows', () => {
+    const mask = shiftedWindowMask(8, 8, 4, 2);
+    const forward = { ...makeVectors({ shape: [8, 2, 16, 16], bias: true, seed: 1 }), mask };
+    const masked = (data: Float64Array) => ({ ...forward, mask: { ...mask, data } });
+    const rounded = ({ data, dims }: { data: Float64Array; dims: readonly number[] }) =>
+      float32Tensor(dims, Float32Array.from(data));
+
+    it.each([
+      ['mask_chunk_not_advanced', (j: number) => j % 4],
+      ['mask_last_chunk_repeated', (j: number) => 12 + (j % 4)],
+    ])('finds %s, which the rows that are looked at first do not tell from many others', (name, keyOf) => {
+      const read = mask.data.map((_, at) => mask.data[at - (at % 16) + keyOf(at % 16)] as number);
+      const [first] = diagnose(forward, rounded(windowAttention(masked(read)).o));
+      expect(first?.name).toBe(name);
+      expect(first?.residual).toBeLessThan(1e-6);
+    });
+  });
+
+  it('explains an error as small as that of a lower precision', () => {
+    const { bias, ...vectors } = makeVectors({ shape: [16, 2, 16, 16], bias: true, seed: 1 });
+    const withBias = (at: (i: number, j: number) => number) => ({
+      ...vectors,
+      bias: float32Tensor(
+        [2, 16, 16],
+        Float32Array.from({ length: 512 }, (_, n) => 0.01 * Number(bias?.data[(n & ~255) + at((n >> 4) & 15, n & 15)])),
+      ),
+    });
+    const { o } = windowAttention(withBias((i, j) => 16 * j + i));
+    const right = withBias((i, j) => 16 * i + j);
+    const [first] = diagnose(right, float32Tensor(o.dims, Float32Array.from(o.data)));
+    expect(first?.name).toBe('bias_transposed');
+    expect(first?.residual).toBeLessThan(1e-6);
   });
 });

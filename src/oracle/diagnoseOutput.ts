@@ -42,6 +42,8 @@ const LIKELY = 50;
 
 /** Multiplications that trying all single faults, or all pairs, of one output may take. */
 const BUDGET = 1.2e9;
+/** The same where the output is right but for what a lower precision may err by. */
+const CLOSE_BUDGET = BUDGET / 8;
 
 /** Up to here an output is right in float32, and nothing is to be said of it. */
 const FLOAT32 = 3e-5;
@@ -195,8 +197,9 @@ class OutputSearch {
   #trySingles(): Tried[] {
     const { problem, stored } = this;
     const context = { problem, output: stored.output };
-    const known = this.#isClose ? closeFaults(context) : knownFaults(context);
-    const most = Math.max(100, Math.floor(BUDGET / this.#screen.cost));
+    // What rounding may be, faults of rounding explain first.
+    const known = this.#isClose ? [...closeFaults(context), ...knownFaults(context)] : knownFaults(context);
+    const most = Math.max(100, Math.floor((this.#isClose ? CLOSE_BUDGET : BUDGET) / this.#screen.cost));
     const tried: Tried[] = [];
     for (let from = 0; from < Math.min(known.length, most); from += BATCH) {
       const batch = known.slice(from, Math.min(from + BATCH, most)).map((variant, n): Tried => {
@@ -214,9 +217,13 @@ class OutputSearch {
     return tried;
   }
 
+  /** The best, and all that few rows do not tell from an explanation, as far as the budget goes. */
   #best(tried: readonly Tried[], count = FINALISTS): Tried[] {
     const least = (score: Score) => Math.min(score.residual, 2 * score.scaledResidual);
-    return [...tried].sort((a, b) => ascending(least(a.score), least(b.score)) || a.order - b.order).slice(0, count);
+    const sorted = [...tried].sort((a, b) => ascending(least(a.score), least(b.score)) || a.order - b.order);
+    const tied = tried.filter(({ score }) => isExplanation(score.residual, this.#distance)).length;
+    const most = Math.floor(BUDGET / this.#confirm.cost);
+    return sorted.slice(0, Math.max(count, Math.min(tied, most)));
   }
 
   #confirmAll(variants: readonly (Variant & { readonly order: number })[], penalty = 0): void {
