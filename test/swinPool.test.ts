@@ -1,7 +1,12 @@
 import { getEventListeners } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import vm from 'node:vm';
 import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { decodeImage } from '../build/image/index.js';
@@ -40,8 +45,8 @@ describe('createSwinPool', () => {
   });
 
   it.each([
-    [{ maxPixels: 0 }, /"options.maxPixels" expected an integer ≥ 1, got 0/],
-    [{ cache: 5 }, /"options.cache" expected a directory, got 5/],
+    [{ maxPixels: 0 }, /^"maxPixels" expected an integer ≥ 1, got 0/],
+    [{ cache: 5 }, /^"cache" expected a directory, got 5/],
     [{ relaxed: 1 }, /"relaxed" expected a boolean, got 1/],
     [{ dtype: 'int4' }, /"dtype" expected one of/],
     [{ threads: () => 1 }, /"threads" expected an integer, got Function/],
@@ -92,6 +97,55 @@ describe('createSwinPool', () => {
     expect(await pool.forward(args, { lse: true })).toEqual(await attention.forward(args, { lse: true }));
     expect(args.q.data).toHaveLength(270);
     await attention.dispose();
+  });
+
+  it('says of tensors what the engine says, and leaves their memory to the caller', async () => {
+    const attention = await createWindowAttention();
+    const fits = { data: new Float32Array(4), dims: [1, 1, 2, 2] };
+    const empty = { data: new Uint16Array(0), dims: [0, 2, 4, 8], type: 'bfloat16' };
+    const own = Buffer.from(new ArrayBuffer(16));
+    class Shifted extends Float32Array {
+      override slice() {
+        return this.subarray() as never;
+      }
+    }
+    const shifted = new Shifted(4);
+    for (const args of [
+      { q: empty, k: empty, v: empty },
+      { q: fits, k: fits, v: fits, mask: { data: own, dims: [1, 2, 2] } },
+      { q: { data: new DataView(new ArrayBuffer(16)), dims: fits.dims }, k: fits, v: fits },
+      { q: { data: new BigInt64Array(4), dims: fits.dims }, k: fits, v: fits },
+      { q: { data: new Uint16Array(4), dims: fits.dims }, k: fits, v: fits },
+      { q: { data: fits.data, dims: '1122' }, k: fits, v: fits },
+      { q: { data: fits.data }, k: fits, v: fits },
+      { q: { data: shifted, dims: fits.dims }, k: fits, v: fits },
+      { q: { data: vm.runInNewContext('new Float64Array([1, 2, 3, 4])'), dims: fits.dims }, k: fits, v: fits },
+    ] as never[]) {
+      const textOf = (reason: Error) => `${reason.name}: ${reason.message}`;
+      const expected = await attention.forward(args).catch(textOf);
+      expect(await pool.forward(args).catch(textOf)).toEqual(expected);
+    }
+    expect([own.length, shifted.length, fits.data.length]).toEqual([16, 4, 4]);
+    await attention.dispose();
+  });
+
+  it('takes the bytes and pixels of another realm, as decodeImage does', async () => {
+    const expected = await pool.classify(photograph);
+    const foreign = (kind: string, bytes: ArrayLike<number>) => {
+      const made = vm.runInNewContext(`new ${kind}(${bytes.length})`);
+      (ArrayBuffer.isView(made) ? (made as Uint8Array) : new Uint8Array(made)).set(bytes);
+      return made;
+    };
+    for (const kind of ['Uint8Array', 'ArrayBuffer', 'SharedArrayBuffer']) {
+      const file = foreign(kind, photograph);
+      expect(await pool.classify(file), kind).toEqual(expected);
+      expect(file.byteLength).toBe(photograph.length);
+    }
+    const { data, width, height } = await decodeImage(photograph);
+    const pixels = foreign('Uint8ClampedArray', data);
+    expect(await pool.classify({ data: pixels, width, height })).toEqual(expected);
+    expect(await pool.classify({ data: pixels, width, height }, { transfer: true })).toEqual(expected);
+    expect(pixels).toHaveLength(0);
   });
 
   it('keeps the arrays of its callers, but for those that are handed over', async () => {
@@ -171,6 +225,27 @@ describe('the life of a pool', () => {
     await pool.dispose();
   });
 
+  it('asks a server once for each file that it keeps', async () => {
+    const asked: string[] = [];
+    const server = createServer((request, response) => {
+      const name = request.url?.slice(1) as string;
+      asked.push(name);
+      const path = `models/swin-cifar10/${name}`;
+      if (existsSync(path)) response.end(readFileSync(path));
+      else response.writeHead(404).end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const cache = await mkdtemp(join(tmpdir(), 'pool-'));
+    const { port } = server.address() as AddressInfo;
+    const pool = await createSwinPool({ workers: 3, model: `http://127.0.0.1:${port}/`, cache });
+    expect(pool.workers).toBe(3);
+    await pool.dispose();
+    expect(asked).toContain('model.safetensors');
+    expect(asked).toEqual([...new Set(asked)]);
+    await new Promise((resolve) => server.close(resolve));
+    await rm(cache, { recursive: true });
+  });
+
   it('finishes what it was given before it ends', async () => {
     const pool = await createSwinPool({ workers: 1 });
     const calls = [1, 2, 3].map(() => pool.classify(photograph, { square: true }));
@@ -183,6 +258,7 @@ describe('the life of a pool', () => {
     await expect(createSwinPool({ workers: 2, model: '/nowhere' })).rejects.toThrow('/nowhere');
     await expect(createSwinPool({ workers: 0 })).rejects.toThrow(RangeError);
     await expect(createSwinPool({ wokers: 1 } as never)).rejects.toThrow('wokers');
-    await expect(createSwinPool({ model: 3 } as never)).rejects.toThrow('options.model');
+    await expect(createSwinPool({ model: 3 } as never)).rejects.toThrow(/^"model" expected a directory or URL/);
+    await expect(createSwinPool(null as never)).rejects.toThrow(/^"options" expected an object, got null/);
   });
 });

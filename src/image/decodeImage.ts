@@ -1,5 +1,5 @@
 import { cmykJpeg } from '#codecs';
-import { checkInteger, checkObject, describe, message } from '../tensor/check.js';
+import { checkInteger, checkKeys, checkObject, describe, message } from '../tensor/check.js';
 import { cmykPixels } from './cmykPixels.js';
 import { type CodecName, Codecs } from './codecs.js';
 import { damaged } from './damaged.js';
@@ -105,9 +105,8 @@ function checkBytes(input: unknown): Uint8Array {
 }
 
 function checkMaxPixels(options: DecodeImageOptions): number {
-  const unknown = Object.keys(checkObject('options', options)).find((key) => key !== 'maxPixels');
-  if (unknown !== undefined) throw new TypeError(message('options', 'maxPixels alone', describe(unknown)));
-  return checkInteger('options.maxPixels', options.maxPixels ?? MAX_PIXELS, 1);
+  checkKeys('options', checkObject('options', options), ['maxPixels']);
+  return checkInteger('maxPixels', options.maxPixels ?? MAX_PIXELS, 1);
 }
 
 function formatOf(bytes: Uint8Array): CodecName {
@@ -120,8 +119,5 @@ function formatOf(bytes: Uint8Array): CodecName {
 
 function checkSize(format: CodecName, { width, height }: ImageHeader, maxPixels: number): void {
   if (width * height <= maxPixels) return;
-  throw damaged(
-    `an image of at most ${maxPixels} pixels (options.maxPixels)`,
-    `a ${format} file of ${width} × ${height}`,
-  );
+  throw damaged(`an image of at most ${maxPixels} pixels (maxPixels)`, `a ${format} file of ${width} × ${height}`);
 }

@@ -36,7 +36,9 @@ export class PoolWorkers {
   static async start(count: number, settings: WorkerSettings): Promise<PoolWorkers> {
     const pool = new PoolWorkers(count, settings);
     try {
-      await Promise.all(Array.from({ length: count }, () => pool.#start()));
+      // The first fills the cache, so that a server is asked once for each file.
+      if (settings.cache !== undefined) await pool.#start();
+      await Promise.all(Array.from({ length: count - pool.size }, () => pool.#start()));
     } catch (error) {
       await pool.dispose();
       throw error;

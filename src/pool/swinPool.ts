@@ -9,7 +9,7 @@ import { checkFlag } from '../swin/options.js';
 import type { Classification } from '../swin/scores.js';
 import { checkSignal } from '../tensor/abortSignal.js';
 import { checkInteger, checkKeys, checkObject, checkOneOf, describe, message, tagOf } from '../tensor/check.js';
-import type { Tensor } from '../tensor/tensor.js';
+import { isArray, type Tensor } from '../tensor/tensor.js';
 import { PoolWorkers } from './poolWorkers.js';
 import type {
   ImageSource,
@@ -53,13 +53,13 @@ export interface SwinPool extends AsyncDisposable {
  * Rejects with TypeError or RangeError for a bad option, with what loading the model throws.
  */
 export async function createSwinPool(options: SwinPoolOptions = {}): Promise<SwinPool> {
-  const { model, workers, ...rest } = options;
   checkKeys('options', checkObject('options', options), OPTIONS);
+  const { model, workers, ...rest } = options;
   if (model !== undefined && typeof model !== 'string' && tagOf(model) !== 'URL') {
-    throw new TypeError(message('options.model', 'a directory or URL', describe(model)));
+    throw new TypeError(message('model', 'a directory or URL', describe(model)));
   }
   checkSettings(rest);
-  const count = checkInteger('options.workers', workers ?? availableParallelism(), 1, MAX_WORKERS);
+  const count = checkInteger('workers', workers ?? availableParallelism(), 1, MAX_WORKERS);
   const embedded = () => fileURLToPath(new URL('../../models/swin-cifar10', import.meta.url));
   const threads = await PoolWorkers.start(count, { ...rest, model: String(model ?? embedded()) });
   return new WorkerSwinPool(threads);
@@ -71,8 +71,8 @@ function checkSettings(settings: Omit<SwinPoolOptions, 'model' | 'workers'>): vo
   if (threads !== undefined) checkInteger('threads', threads, 0, MAX_THREADS);
   if (dtype !== undefined) checkOneOf('dtype', dtype, WEIGHT_DTYPES);
   if (cache !== undefined && typeof cache !== 'string')
-    throw new TypeError(message('options.cache', 'a directory', describe(cache)));
-  if (maxPixels !== undefined) checkInteger('options.maxPixels', maxPixels, 1);
+    throw new TypeError(message('cache', 'a directory', describe(cache)));
+  if (maxPixels !== undefined) checkInteger('maxPixels', maxPixels, 1);
   checkFlag('relaxed', relaxed);
 }
 
@@ -134,30 +134,46 @@ class WorkerSwinPool implements SwinPool {
 
 /** The image as a message can hold it, and the buffer that goes with it. */
 function handedOver(image: ImageSource, transfer: boolean): [input: unknown, buffer?: ArrayBuffer] {
-  if (image instanceof ArrayBuffer || image instanceof Uint8Array) {
+  if (isBuffer(image) || (isBytes(image) && tagOf(image) === 'Uint8Array')) {
     // Also what was handed over before, of which nothing may be read: the worker says what it expects.
     if (image.byteLength === 0) return [new Uint8Array(0)];
-    const bytes = ownBytes(image instanceof ArrayBuffer ? new Uint8Array(image) : image, transfer);
+    const bytes = ownBytes(isBuffer(image) ? new Uint8Array(image) : image, transfer);
     return [bytes, bytes.buffer];
   }
   const { data, width, height } = checkObject('image', image) as { data?: unknown; width?: unknown; height?: unknown };
-  if (!(data instanceof Uint8Array || data instanceof Uint8ClampedArray)) return [{ data, width, height }];
+  if (!isBytes(data)) return [{ data, width, height }];
   if (data.length === 0) return [{ data: new Uint8Array(0), width, height }];
   const bytes = ownBytes(data, transfer);
   return [{ data: bytes, width, height }, bytes.buffer];
 }
 
+// By tag and not by class: values may be of another realm.
+const isBuffer = (value: unknown): value is ArrayBuffer => /^(Shared)?ArrayBuffer$/.test(tagOf(value));
+const isBytes = (value: unknown): value is Uint8Array | Uint8ClampedArray =>
+  ArrayBuffer.isView(value) && /^Uint8(Clamped)?Array$/.test(tagOf(value));
+
 /** Bytes in a buffer that holds nothing else: Node keeps many small ones in one. */
 function ownBytes<T extends Uint8Array | Uint8ClampedArray>(bytes: T, transfer: boolean): T & { buffer: ArrayBuffer } {
-  const isAlone = bytes.buffer instanceof ArrayBuffer && bytes.byteLength === bytes.buffer.byteLength;
+  const isAlone = tagOf(bytes.buffer) === 'ArrayBuffer' && bytes.byteLength === bytes.buffer.byteLength;
   return (transfer && isAlone ? bytes : Uint8Array.prototype.slice.call(bytes)) as T & { buffer: ArrayBuffer };
 }
 
-/** A tensor whose array is a copy, put on the list of what is transferred; other values as they are. */
+/** A tensor whose array is a copy, put on the list of what is transferred; what is none as it is, for the worker to refuse. */
 function tensorCopy(value: unknown, transfer: Transferable[]): unknown {
   const { data, dims, type } = Object(value) as Partial<Tensor>;
   if (!ArrayBuffer.isView(data)) return value;
-  const copy = data.byteLength === 0 ? new Float32Array(0) : data.slice();
-  transfer.push(copy.buffer as ArrayBuffer);
-  return { data: copy, dims: Array.from(dims ?? []), type };
+  const copy = elementsCopy(data);
+  if (copy !== data) transfer.push(copy.buffer as ArrayBuffer);
+  return { data: copy, dims: Array.isArray(dims) ? [...dims] : dims, type };
+}
+
+const ELEMENTS = ['Float32Array', 'Float64Array', 'Float16Array', 'Uint16Array'] as const;
+
+/** A copy of what attention takes, other arrays themselves. */
+function elementsCopy(data: ArrayBufferView): ArrayBufferView {
+  const name = ELEMENTS.find((own) => isArray(data, own));
+  if (!name) return data;
+  // Of a lost buffer nothing may be read. `Buffer.slice` makes no copy, and a tensor's own class may do as it likes.
+  if (data.byteLength === 0) return new (globalThis as unknown as Record<typeof name, typeof Uint16Array>)[name](0);
+  return Uint8Array.prototype.slice.call(data as Uint8Array) as ArrayBufferView;
 }
