@@ -9,7 +9,8 @@ import { type Classification, likeliest } from '../swin/scores.js';
 import { MAX_BATCH, stackedImages } from '../swin/stackedImages.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { PixelPool } from './pixelPool.js';
-import { pixelReader, type ReadPixels } from './pixelReader.js';
+import { pixelReader } from './pixelReader.js';
+import { readAhead } from './readAhead.js';
 import { UsageError } from './usageError.js';
 import { verifiedAttention } from './verifiedAttention.js';
 
@@ -76,6 +77,13 @@ export async function classify(paths: readonly string[], options: ClassifyOption
   const pool = threads > 1 && files.length > 1 ? new PixelPool(threads, pixelOptions) : undefined;
   const read = pool ? pool.read : pixelReader(pixelOptions);
   const batchSize = files.length > 1 ? BATCH : 1;
+  const readOne = async (image: string): Promise<ReadImage | FailedImage> => {
+    try {
+      return { image, pixels: await read(image) };
+    } catch (error) {
+      return { image, error: (error as Error).message };
+    }
+  };
 
   async function* classified(batch: readonly ReadImage[]): AsyncGenerator<ClassifiedImage> {
     const start = performance.now();
@@ -93,7 +101,7 @@ export async function classify(paths: readonly string[], options: ClassifyOption
 
   async function* images(): AsyncGenerator<ClassifiedImage | FailedImage> {
     try {
-      for await (const batch of batches(readAhead(files, read, pool ? 2 * threads + batchSize : 1), batchSize)) {
+      for await (const batch of batches(readAhead(files, readOne, pool ? 2 * threads + batchSize : 1), batchSize)) {
         if ('error' in batch) yield batch;
         else yield* classified(batch);
       }
@@ -116,26 +124,6 @@ export async function classify(paths: readonly string[], options: ClassifyOption
 interface ReadImage {
   readonly image: string;
   readonly pixels: Tensor<Float32Array>;
-}
-
-/** Images in their order, of which `ahead` are being read at a time. */
-async function* readAhead(
-  files: readonly string[],
-  read: ReadPixels,
-  ahead: number,
-): AsyncGenerator<ReadImage | FailedImage> {
-  const readOne = async (image: string): Promise<ReadImage | FailedImage> => {
-    try {
-      return { image, pixels: await read(image) };
-    } catch (error) {
-      return { image, error: (error as Error).message };
-    }
-  };
-  const pending: Promise<ReadImage | FailedImage>[] = [];
-  for (let next = 0; next < files.length || pending.length > 0; ) {
-    while (pending.length < ahead && next < files.length) pending.push(readOne(files[next++] as string));
-    yield (await pending.shift()) as ReadImage | FailedImage;
-  }
 }
 
 /** Images of one size together, at most `size` of them. */

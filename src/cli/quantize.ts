@@ -1,9 +1,7 @@
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { createWindowAttention } from '../attention/createWindowAttention.js';
 import { writeSafetensors } from '../safetensors/index.js';
-import { SwinForImageClassification } from '../swin/index.js';
 import { layerInputs } from '../swin/layerInputs.js';
 import { makeDirectory } from '../swin/makeDirectory.js';
 import { loadPretrained } from '../swin/pretrained.js';
@@ -11,8 +9,10 @@ import { type QuantizedLayer, quantizeStateDict } from '../swin/quantizeStateDic
 import { collected } from '../swin/tensorSource.js';
 import type { TensorLike } from '../tensor/tensor.js';
 import { imagesOf } from './classify.js';
+import { compareLogits, type LogitComparison } from './compareLogits.js';
 import { isSame } from './outputFile.js';
 import { pixelReader } from './pixelReader.js';
+import { readAhead } from './readAhead.js';
 import { counted } from './text.js';
 import { UsageError } from './usageError.js';
 import { writeAll } from './writeFile.js';
@@ -24,17 +24,6 @@ export interface QuantizeOptions {
   readonly calibrate?: readonly string[];
 }
 
-/** How the int8 model's logits differ from the given model's. */
-export interface LogitComparison {
-  readonly images: number;
-  readonly maxError: number;
-  readonly rmsError: number;
-  /** `rmsError` relative to the standard deviation of the given model's logits. */
-  readonly relativeError: number;
-  /** Share of the images whose likeliest label is the same. */
-  readonly agreement: number;
-}
-
 export interface QuantizeResult {
   readonly output: string;
   /** Of the tensors before and after. */
@@ -43,7 +32,8 @@ export interface QuantizeResult {
   readonly logits?: LogitComparison;
 }
 
-type Files = Parameters<typeof SwinForImageClassification.fromStateDict>;
+/** Images that are read at a time: the next one's file while one is computed. */
+const AHEAD = 2;
 
 /** Compares an int8 model with the given one on images, if there are any, and then writes it to a directory. */
 export async function quantize(
@@ -60,13 +50,12 @@ export async function quantize(
     Object.entries(await collected(weights)).map(([name, tensor]) => [name, { ...tensor, data: tensor.data.slice() }]),
   );
   const read = pixelReader({ config, preprocessorConfig: preprocessor, square, maxPixels: undefined });
-  const seen = await Promise.all((await Promise.all(calibrate.map(imagesOf))).flat().map(read));
-  const inputs = seen.length > 0 ? await layerInputs(tensors, config, seen) : undefined;
+  const seen = (await Promise.all(calibrate.map(imagesOf))).flat();
+  const inputs = seen.length > 0 ? await layerInputs(tensors, config, readAhead(seen, read, AHEAD)) : undefined;
   const result = quantizeStateDict(tensors, config, inputs);
   if (result.layers.length === 0) throw new UsageError(`${source}: expected weights of floats, got a model of int8`);
-  const pixels = await Promise.all(images.map(read));
-  const logits =
-    pixels.length > 0 && compared(...(await logitsOfBoth([tensors, config], [result.tensors, config], pixels)));
+  const compared = () => compareLogits([tensors, config], [result.tensors, config], readAhead(images, read, AHEAD));
+  const logits = images.length > 0 && (await compared());
   const stale = join(output, 'preprocessor_config.json');
   if (!preprocessor && existsSync(stale))
     throw new UsageError(`${stale} expected not to be there: ${source} has none that could take its place`);
@@ -96,47 +85,6 @@ async function writeDirectory(output: string, files: Parameters<typeof writeAll>
     if (made !== undefined) await rm(made, { recursive: true });
     throw error;
   }
-}
-
-/** Each model's logits of each image, one model after the other. */
-async function logitsOfBoth(
-  given: [Files[0], Files[1]],
-  rounded: [Files[0], Files[1]],
-  pixels: readonly TensorLike[],
-): Promise<[Float32Array[], Float32Array[]]> {
-  const attention = await createWindowAttention();
-  const logitsOf = async ([tensors, config]: [Files[0], Files[1]]) => {
-    const model = await SwinForImageClassification.fromStateDict(tensors, config, { attention });
-    const logits: Float32Array[] = [];
-    for (const image of pixels) logits.push((await model.forward(image)).logits.data);
-    await model.dispose();
-    return logits;
-  };
-  try {
-    return [await logitsOf(given), await logitsOf(rounded)];
-  } finally {
-    await attention.dispose();
-  }
-}
-
-function compared(truth: readonly Float32Array[], rounded: readonly Float32Array[]): LogitComparison {
-  const [all, others] = [truth, rounded].map((logits) => logits.flatMap((own) => [...own])) as [number[], number[]];
-  const errors = all.map((value, i) => Math.abs((others[i] as number) - value));
-  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
-  const middle = mean(all);
-  const rmsError = Math.sqrt(mean(errors.map((error) => error ** 2)));
-  const same = truth.filter((own, i) => likeliest(own) === likeliest(rounded[i] as Float32Array));
-  return {
-    images: truth.length,
-    maxError: errors.reduce((max, error) => Math.max(max, error), 0),
-    rmsError,
-    relativeError: rmsError / Math.sqrt(mean(all.map((value) => (value - middle) ** 2))),
-    agreement: same.length / truth.length,
-  };
-}
-
-function likeliest(logits: Float32Array): number {
-  return logits.reduce((best, value, i) => (value > (logits[best] as number) ? i : best), 0);
 }
 
 function bytesOf(tensors: Readonly<Record<string, TensorLike>>): number {

@@ -66,13 +66,13 @@ class ObservedModel extends KernelModel {
 
 /**
  * What every linear layer of a Swin meets in `images`, each `[B, channels, H, W]`, by the names of the layers' matrices.
- * Rejects with RangeError for tensors that the config does not fit, with what `createWindowAttention` rejects with where
+ * They are taken one at a time. Rejects with RangeError for tensors that the config does not fit, with what `createWindowAttention` rejects with where
  * there is no WebAssembly.
  */
 export async function layerInputs(
   tensors: Readonly<Record<string, TensorLike>>,
   config: SwinConfig | TimmConfig,
-  images: readonly TensorLike[],
+  images: readonly TensorLike[] | AsyncIterable<TensorLike>,
 ): Promise<ReadonlyMap<string, LayerInputs>> {
   const architecture = checkConfig(config);
   const dict = new StateDict(tensors);
@@ -86,7 +86,7 @@ export async function layerInputs(
   try {
     const core = coreOf(attention) as KernelCore;
     const model = (await ObservedModel.create(core, architecture, weights, 'float32')) as ObservedModel;
-    for (const image of images) {
+    for await (const image of images) {
       await model.forward(checkTensor('images', image), false);
     }
     for (const [{ outputs }, { sums, moments, rows }] of [...model.seen].slice(1)) {
