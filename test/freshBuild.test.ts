@@ -7,6 +7,9 @@ import { staleBuild } from './support/freshBuild.js';
 const SOURCES = [
   'assembly/deep/kernel.ts',
   'scripts/generateTiles.mjs',
+  'scripts/attentionTiles.mjs',
+  'scripts/linearTiles.mjs',
+  'scripts/tileProduct.mjs',
   'src/kernel/schema.ts',
   'src/index.ts',
 ] as const;

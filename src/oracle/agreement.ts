@@ -1,3 +1,6 @@
+import type { Located } from './locateErrors.js';
+import type { Axes } from './place.js';
+
 /** How well what a fault gives agrees with the actual output. */
 export interface Score {
   /** Root mean square of actual − explained at wrong places, over that of the actual. */
@@ -15,6 +18,25 @@ export interface Compared {
   readonly at: Int32Array;
   /** Whether each of them is at a wrong place. */
   readonly isWrong: Uint8Array;
+}
+
+/** Rows of a unit of an output `[B, H, L, D]`, all of their columns, with what is wrong of them. */
+export function comparer(
+  { units, rows, columns }: Located,
+  { L, D }: Axes,
+): (unit: number, rows: readonly number[]) => Compared {
+  const [wrong, inRow, inColumn] = [new Set(units), new Set(rows), new Set(columns)];
+  return (unit, lines) => {
+    const at = new Int32Array(lines.length * D);
+    const isWrong = new Uint8Array(at.length);
+    lines.forEach((i, r) => {
+      for (let d = 0; d < D; d++) {
+        at[r * D + d] = (unit * L + i) * D + d;
+        isWrong[r * D + d] = wrong.has(unit) && inRow.has(i) && inColumn.has(d) ? 1 : 0;
+      }
+    });
+    return { at, isWrong };
+  };
 }
 
 /** A fault's results may lack so many of the elements that are compared, where they depend on unknown memory. */

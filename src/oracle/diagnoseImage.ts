@@ -14,6 +14,7 @@ import { IMAGE_OUTPUT_NAMES, type ImageCaseActuals, type ImageCaseInputs, type I
 import { type ImageVariant, imageProblem } from './imageFault.js';
 import { ImageSearch } from './imageSearch.js';
 import { errorOf, locateErrors, type WrongPlaces } from './locateErrors.js';
+import { correct, unexplained } from './outputAsItIs.js';
 
 /** What every wrong output over images looks like, by its name. */
 export type ImageDiagnoses = { readonly [name in ImageOutputName]?: readonly Hypothesis[] };
@@ -59,19 +60,7 @@ export function diagnoseImage(inputs: ImageCaseInputs, actuals: ImageCaseActuals
     const residual = Math.sqrt(squares) / (Math.sqrt(size) || 1);
     const { where, inside, wrong } = placesOf(inputs, name, actual, truth.data);
     const placed = where && { where };
-    const plain: Hypothesis =
-      residual <= ROUNDING && !where
-        ? {
-            name: 'correct',
-            explanation: 'the output is right but for rounding, perhaps of a lower precision than it is judged in',
-            residual,
-          }
-        : {
-            name: 'unexplained',
-            explanation: 'the output is wrong in a way that is not known',
-            residual: inside,
-            ...placed,
-          };
+    const plain = residual <= ROUNDING && !where ? correct(residual) : unexplained(inside, where);
     if (residual <= FLOAT32) {
       diagnoses[name] = [plain];
       continue;

@@ -3,7 +3,7 @@ import type { WindowOutputName } from './checkCase.js';
 import { nameOf } from './families/constants.js';
 import { fittedFactors, guesses } from './families/factors.js';
 import { fills } from './families/fills.js';
-import { closeFaults, knownFaults } from './families/index.js';
+import { closeFaultsFirst, knownFaults } from './families/index.js';
 import { leftovers } from './families/leftovers.js';
 import { scaledName, scaledOutputs } from './families/scaledOutputs.js';
 import type { Stored } from './families/stored.js';
@@ -197,8 +197,7 @@ class OutputSearch {
   #trySingles(): Tried[] {
     const { problem, stored } = this;
     const context = { problem, output: stored.output };
-    // What rounding may be, faults of rounding explain first.
-    const known = this.#isClose ? [...closeFaults(context), ...knownFaults(context)] : knownFaults(context);
+    const known = this.#isClose ? closeFaultsFirst(context) : knownFaults(context);
     const most = Math.max(100, Math.floor((this.#isClose ? CLOSE_BUDGET : BUDGET) / this.#screen.cost));
     const tried: Tried[] = [];
     for (let from = 0; from < Math.min(known.length, most); from += BATCH) {

@@ -1,24 +1,21 @@
 import type { Stored } from './families/stored.js';
 import { type Hypothesis, ROUNDING } from './hypothesis.js';
-import { errorOf, type Located } from './locateErrors.js';
+import { errorOf, type Located, type WrongPlaces } from './locateErrors.js';
 
 /** The output beside the right one: `correct`, or `unexplained`. */
 export function asItIs({ actual, truth, axes, located }: Stored): Hypothesis {
   const residual = distanceOf(actual, truth, axes.L, axes.D, located);
-  if (residual <= ROUNDING) {
-    return {
-      name: 'correct',
-      explanation: 'the output is right but for rounding, perhaps of a lower precision than it is judged in',
-      residual,
-    };
-  }
-  const { where } = located;
-  return {
-    name: 'unexplained',
-    explanation: 'the output is wrong in a way that is not known',
-    residual,
-    ...(where && { where }),
-  };
+  return residual <= ROUNDING ? correct(residual) : unexplained(residual, located.where);
+}
+
+export function correct(residual: number): Hypothesis {
+  const explanation = 'the output is right but for rounding, perhaps of a lower precision than it is judged in';
+  return { name: 'correct', explanation, residual };
+}
+
+export function unexplained(residual: number, where: WrongPlaces | undefined): Hypothesis {
+  const explanation = 'the output is wrong in a way that is not known';
+  return { name: 'unexplained', explanation, residual, ...(where && { where }) };
 }
 
 /** Root mean square of actual − truth over that of the actual, at wrong places. */

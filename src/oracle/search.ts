@@ -1,4 +1,4 @@
-import { Agreement, type Compared, type Score } from './agreement.js';
+import { Agreement, type Compared, comparer, type Score } from './agreement.js';
 import type { WindowOutputName } from './checkCase.js';
 import type { Fault, Variant } from './faults.js';
 import { FaultyAttention } from './faultyAttention.js';
@@ -46,25 +46,15 @@ export class Search {
     const { B, H, L } = problem;
     const chosen = output === 'dLogitScale' ? range(L) : chosenRows(located.rows, L, rows);
     this.#kernel = new FaultyAttention(problem, chosen);
+    const isSummed = SUMMED.includes(output);
     const wrong = new Set(located.units);
-    const units = range(SUMMED.includes(output) ? H : B * H);
+    const units = range(isSummed ? H : B * H);
     const right = units.filter((unit) => !wrong.has(unit));
     const picked = [...spread(located.units, samples), ...spread(right, rightSamples)];
-    const inRow = new Set(located.rows);
-    const inColumn = new Set(located.columns);
-    const { D: width, L: height } = axesOf(problem, output);
+    const lines = output === 'dLogitScale' ? [0] : chosen;
+    const compared = comparer(located, axesOf(problem, output));
     this.#samples = picked.map((unit) => {
-      const lines = output === 'dLogitScale' ? [0] : chosen;
-      const at = new Int32Array(lines.length * width);
-      const isWrong = new Uint8Array(at.length);
-      lines.forEach((i, r) => {
-        for (let d = 0; d < width; d++) {
-          at[r * width + d] = (unit * height + i) * width + d;
-          isWrong[r * width + d] = wrong.has(unit) && inRow.has(i) && inColumn.has(d) ? 1 : 0;
-        }
-      });
-      const isSummed = SUMMED.includes(output);
-      return { h: unit % H, windows: isSummed ? range(B) : [Math.floor(unit / H)], at, isWrong };
+      return { h: unit % H, windows: isSummed ? range(B) : [Math.floor(unit / H)], ...compared(unit, lines) };
     });
   }
 

@@ -66,8 +66,8 @@ class ObservedModel extends KernelModel {
 
 /**
  * What every linear layer of a Swin meets in `images`, each `[B, channels, H, W]`, by the names of the layers' matrices.
- * They are taken one at a time. Rejects with RangeError for tensors that the config does not fit, with what `createWindowAttention` rejects with where
- * there is no WebAssembly.
+ * They are taken one at a time. Rejects with RangeError for tensors that the config does not fit, with what
+ * `createWindowAttention` rejects with where there is no WebAssembly.
  */
 export async function layerInputs(
   tensors: Readonly<Record<string, TensorLike>>,

@@ -5,7 +5,15 @@ import { join } from 'node:path';
 const PARTS = [
   {
     outputs: ['build/wasm/kernels.js', 'build/wasm/modelKernels.js', 'build/wasm/products.js'],
-    sources: ['assembly', 'src/kernel/schema.ts', 'scripts/generateTiles.mjs', 'scripts/generateRecords.mjs'],
+    sources: [
+      'assembly',
+      'src/kernel/schema.ts',
+      'scripts/generateTiles.mjs',
+      'scripts/attentionTiles.mjs',
+      'scripts/linearTiles.mjs',
+      'scripts/tileProduct.mjs',
+      'scripts/generateRecords.mjs',
+    ],
   },
   {
     outputs: ['build/index.js', 'build/worker/kernelWorker.js', 'build/bundle/flash-window-attention.js'],

@@ -30,34 +30,31 @@ export function gradientProducts({ problem, output }: FaultContext): Variant[] {
     );
   }
   if (output === 'dBias') {
-    const share = (name: string, explanation: string, windowShare: (b: number) => number) =>
-      variant(name, explanation, { windowShare });
+    const share = (explanation: string, windowShare: (b: number) => number) =>
+      variant('dbias_not_summed', explanation, { windowShare });
     const images = nW > 1 ? B / nW : 1;
-    const single = 'dbias_not_summed';
     return [
-      share('dbias_not_summed', 'dBias holds the last window alone', (b) => (b === B - 1 ? 1 : 0)),
-      share('dbias_not_summed', 'dBias holds the first window alone', (b) => (b === 0 ? 1 : 0)),
-      share(single, 'dBias lacks the last window', (b) => (b === B - 1 ? 0 : 1)),
-      share(single, 'dBias lacks the first window', (b) => (b === 0 ? 0 : 1)),
+      share('dBias holds the last window alone', (b) => (b === B - 1 ? 1 : 0)),
+      share('dBias holds the first window alone', (b) => (b === 0 ? 1 : 0)),
+      share('dBias lacks the last window', (b) => (b === B - 1 ? 0 : 1)),
+      share('dBias lacks the first window', (b) => (b === 0 ? 0 : 1)),
       ...(images > 1
         ? [
-            share(single, "dBias holds the first image's windows alone", (b) => (b < nW ? 1 : 0)),
-            share(single, "dBias holds the last image's windows alone", (b) => (b >= B - nW ? 1 : 0)),
-            share(single, 'dBias holds the first window of every image alone', (b) => (b % nW === 0 ? 1 : 0)),
-            share(single, 'dBias holds the last window of every image alone', (b) => (b % nW === nW - 1 ? 1 : 0)),
+            share("dBias holds the first image's windows alone", (b) => (b < nW ? 1 : 0)),
+            share("dBias holds the last image's windows alone", (b) => (b >= B - nW ? 1 : 0)),
+            share('dBias holds the first window of every image alone', (b) => (b % nW === 0 ? 1 : 0)),
+            share('dBias holds the last window of every image alone', (b) => (b % nW === nW - 1 ? 1 : 0)),
           ]
         : []),
       ...[0, 1].map((odd) =>
-        share(single, `dBias holds every other window alone, ${odd ? 'odd' : 'even'} ones`, (b) =>
-          b % 2 === odd ? 1 : 0,
-        ),
+        share(`dBias holds every other window alone, ${odd ? 'odd' : 'even'} ones`, (b) => (b % 2 === odd ? 1 : 0)),
       ),
       ...[2, 4, 8, 16, 32, 64, 128]
         .filter((n) => n < B)
         .flatMap((n) => [
-          share(single, `dBias holds the first ${n} windows alone`, (b) => (b < n ? 1 : 0)),
-          share(single, `dBias holds the last ${n} windows alone`, (b) => (b >= B - n ? 1 : 0)),
-          share(single, `dBias holds every ${n}th window alone`, (b) => (b % n === 0 ? 1 : 0)),
+          share(`dBias holds the first ${n} windows alone`, (b) => (b < n ? 1 : 0)),
+          share(`dBias holds the last ${n} windows alone`, (b) => (b >= B - n ? 1 : 0)),
+          share(`dBias holds every ${n}th window alone`, (b) => (b % n === 0 ? 1 : 0)),
         ]),
       variant('dbias_of_probabilities', 'dBias sums P instead of dS', { scoreGradient: (p) => p }),
       variant('dbias_scaled', 'dBias is multiplied by the scale', {

@@ -63,21 +63,23 @@ const BACKWARD: readonly Family[] = [
   deltaOfSomeRows,
 ];
 
-/** Faults that leave an output near to the right one. */
-export function closeFaults(context: FaultContext): Variant[] {
-  return CLOSE.flatMap((family) => family(context));
+/** Every fault that is known, those first that leave an output near to the right one. */
+export function closeFaultsFirst(context: FaultContext): Variant[] {
+  return [...CLOSE.flatMap((family) => family(context)), ...knownFaults(context, CLOSE)];
 }
 
-/** Every fault that is known, for one output, the likelier and simpler first. */
-export function knownFaults(context: FaultContext): Variant[] {
-  const forward = FORWARD.flatMap((family) => family(context));
-  if (!context.output.startsWith('d')) return [...logSumExpForms(context), ...forward];
+/** Every fault that is known, for one output, the likelier and simpler first; without those of the families `but`. */
+export function knownFaults(context: FaultContext, but: readonly Family[] = []): Variant[] {
+  const of = (families: readonly Family[]) =>
+    families.filter((family) => !but.includes(family)).flatMap((family) => family(context));
+  const forward = of(FORWARD);
+  if (!context.output.startsWith('d')) return [...of([logSumExpForms]), ...forward];
   const sources = [...operandsElsewhere(context), ...tilesElsewhere(context)].filter(({ fault }) => {
     return Object.keys(fault).length === 1;
   });
   const rest = FORWARD.filter((family) => !NOT_RECOMPUTED.includes(family));
   return [
-    ...BACKWARD.flatMap((family) => family(context)),
+    ...of(BACKWARD),
     ...forward,
     ...inRecomputation(rest.flatMap((family) => family(context))),
     ...sourcesInRecomputation(sources),

@@ -1,4 +1,4 @@
-import { Agreement } from '../agreement.js';
+import { Agreement, comparer } from '../agreement.js';
 import type { WindowOutputName } from '../checkCase.js';
 import type { Candidate } from '../hypothesis.js';
 import type { Located } from '../locateErrors.js';
@@ -27,21 +27,13 @@ export const FEW = 4;
 
 /** Samples of the wrong places, and what is right beside them. */
 export function samplesOf({ axes, located }: Stored) {
-  const { H, L, D, B } = axes;
+  const { H, L, B } = axes;
   const wrong = new Set(located.units);
-  const [inRow, inColumn] = [new Set(located.rows), new Set(located.columns)];
   const right = range(B * H).filter((unit) => !wrong.has(unit));
   const rows = spread(range(L), ROWS);
+  const compared = comparer(located, axes);
   return [...spread(located.units, UNITS), ...spread(right, 4)].map((unit) => {
-    const at = new Int32Array(rows.length * D);
-    const isWrong = new Uint8Array(at.length);
-    rows.forEach((i, r) => {
-      for (let d = 0; d < D; d++) {
-        at[r * D + d] = (unit * L + i) * D + d;
-        isWrong[r * D + d] = wrong.has(unit) && inRow.has(i) && inColumn.has(d) ? 1 : 0;
-      }
-    });
-    return { b: Math.floor(unit / H), h: unit % H, rows, at, isWrong };
+    return { b: Math.floor(unit / H), h: unit % H, rows, ...compared(unit, rows) };
   });
 }
 
